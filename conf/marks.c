@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the numbers of mark=-1, Libreswan's word for a mark of its own choice. A number lasts as long as its conn is
+ * configured, whatever comes and goes around it: another number is another VTI, and costs the tunnel its SAs.
+ */
+#include "conf/marks.h"
+
+#include "conf/parse.h"
+
+enum {
+    FIRST = 1001,                             /* as in Libreswan */
+    LAST = FIRST + 2 * PARSE_SECTIONS_MAX,
+};
+
+bool marks_meet(uint32_t a, uint32_t a_mask, uint32_t b, uint32_t b_mask)
+{
+    return ((a ^ b) & a_mask & b_mask) == 0;
+}
+
+static void put(struct conf_conn *conn, uint32_t mark)
+{
+    conn->mark_in = conn->mark_out = mark;
+    conn->mark_in_mask = conn->mark_out_mask = UINT32_MAX;
+}
+
+static bool is_taken(struct conf_conn *const *conns, size_t count, uint32_t mark)
+{
+    for (size_t i = 0; i < count; i++)
+        if (conns[i]->mark_set && (marks_meet(conns[i]->mark_in, conns[i]->mark_in_mask, mark, UINT32_MAX) ||
+                                   marks_meet(conns[i]->mark_out, conns[i]->mark_out_mask, mark, UINT32_MAX)))
+            return true;
+    return false;
+}
+
+/* 0, which no number of ours is: it has none. */
+static uint32_t number_in(const struct conf *before, const char *name)
+{
+    for (size_t i = 0; before && i < before->count; i++)
+        if (strcmp(before->conns[i].name, name) == 0)
+            return before->conns[i].mark_unique ? before->conns[i].mark_in : 0;
+    return 0;
+}
+
+void marks_number(struct conf_conn *const *conns, size_t count, const struct conf *before)
+{
+    for (size_t i = 0; i < count; i++)
+        if (conns[i]->mark_unique)
+            put(conns[i], 0);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t kept = conns[i]->mark_unique ? number_in(before, conns[i]->name) : 0;
+        if (kept && !is_taken(conns, count, kept))
+            put(conns[i], kept);
+    }
+    uint32_t mark = FIRST;
+    for (size_t i = 0; i < count; i++) {
+        if (!conns[i]->mark_unique || conns[i]->mark_in)
+            continue;
+        while (mark < LAST && is_taken(conns, count, mark))
+            mark++;
+        put(conns[i], mark);
+    }
+}
