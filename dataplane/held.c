@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A fixed table of installed SAs, without their keys: nothing here can leak one. */
+#include "dataplane/held.h"
+
+#include <stdlib.h>
+
+static bool same_spi(const struct dp_sa *sa, uint32_t spi) { return sa->spi && sa->spi == spi; }
+
+bool dp_held_open(struct dp_held *held, size_t conns)
+{
+    *held = (struct dp_held){ 0 };
+    return dp_held_grow(held, conns ? conns : 1);
+}
+
+bool dp_held_grow(struct dp_held *held, size_t conns)
+{
+    size_t count = conns * 2 * DP_HELD_MAX;
+    if (count <= held->count)
+        return true;
+    struct dp_sa *sas = calloc(count, sizeof *sas);
+    struct dp_count *counts = calloc(count, sizeof *counts);
+    if (!sas || !counts) {
+        free(sas);
+        free(counts);
+        return false;
+    }
+    if (held->count) {
+        memcpy(sas, held->sas, held->count * sizeof *sas);
+        memcpy(counts, held->counts, held->count * sizeof *counts);
+    }
+    dp_held_close(held);
+    held->sas = sas;
+    held->counts = counts;
+    held->count = count;
+    return true;
+}
+
+void dp_held_close(struct dp_held *held)
+{
+    free(held->sas);
+    free(held->counts);
+    *held = (struct dp_held){ 0 };
+}
+
+struct dp_sa *dp_held_find(const struct dp_held *held, const struct dp_sa_name *name)
+{
+    for (size_t i = 0; i < held->count; i++) {
+        struct dp_sa *sa = &held->sas[i];
+        if (same_spi(sa, name->spi) && sa->conn == name->conn && sa->direction == name->direction &&
+            addr_equal(&sa->local.addr, &name->local.addr) && addr_equal(&sa->remote.addr, &name->remote.addr))
+            return sa;
+    }
+    return NULL;
+}
+
+struct dp_sa *dp_held_find_kernel(const struct dp_held *held, const struct addr *to, uint32_t spi)
+{
+    for (size_t i = 0; i < held->count; i++) {
+        struct dp_sa *sa = &held->sas[i];
+        if (same_spi(sa, spi) && addr_equal(sa->direction == DP_IN ? &sa->local.addr : &sa->remote.addr, to))
+            return sa;
+    }
+    return NULL;
+}
+
+size_t dp_held_count(const struct dp_held *held, uint16_t conn, uint8_t direction)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < held->count; i++)
+        count += held->sas[i].spi && held->sas[i].conn == conn && held->sas[i].direction == direction;
+    return count;
+}
+
+bool dp_held_add(struct dp_held *held, const struct dp_sa *sa)
+{
+    for (size_t i = 0; i < held->count; i++)
+        if (!held->sas[i].spi) {
+            held->sas[i] = *sa;
+            bytes_wipe(held->sas[i].key, sizeof held->sas[i].key);
+            return true;
+        }
+    return false;
+}
+
+void dp_held_counted(struct dp_held *held, const struct dp_sa *sa, uint64_t packets, uint64_t bytes)
+{
+    struct dp_count *count = &held->counts[sa - held->sas];
+    count->packets = packets > count->packets ? packets : count->packets;
+    count->bytes = bytes > count->bytes ? bytes : count->bytes;
+}
+
+struct dp_count dp_held_drop(struct dp_held *held, struct dp_sa *sa)
+{
+    struct dp_count count = held->counts[sa - held->sas];
+    held->counts[sa - held->sas] = (struct dp_count){ 0 };
+    memset(sa, 0, sizeof *sa);
+    return count;
+}
