@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the allow-lists, one table. A call has to earn its row: the comment names who makes it. No row lets a
+ * process run a program or look at another process, and mmap never makes memory executable. The supervisor and
+ * engines open no file and make no socket, and a call that is not theirs ends them. In the privileged process,
+ * which no packet reaches, such a call fails: a C library that asks for more must not take the tunnels down.
+ */
+#include "daemon/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/landlock.h"
+
+#ifdef __SANITIZE_ADDRESS__
+enum { MEMORY_CHECKER = true };
+#else
+enum { MEMORY_CHECKER = false };
+#endif
+
+enum {
+    ENGINE = 1 << SANDBOX_ENGINE, SUPERVISOR = 1 << SANDBOX_SUPERVISOR, PRIVILEGED = 1 << SANDBOX_PRIVILEGED, NAMES = 1 << SANDBOX_PRIVILEGED_NAMES,
+    BOTH = ENGINE | SUPERVISOR, ROOT = PRIVILEGED | NAMES, ALL = BOTH | ROOT,
+};
+enum argument_rule { ANY, NOT_EXECUTABLE, PEER_CREDENTIALS, ABORT, FAILS, UNIX, NETLINK, INTERNET, TO_READ };
+
+struct row {
+    int call;
+    unsigned roles;
+    enum argument_rule rule;
+};
+
+static const struct row table[] = {
+    /* the loop */
+#ifdef __NR_epoll_wait
+    { SCMP_SYS(epoll_wait), ALL, ANY },
+#else
+    { SCMP_SYS(epoll_pwait), ALL, ANY },        /* machines that never had the older call */
+#endif
+    { SCMP_SYS(epoll_ctl), ALL, ANY },
+    { SCMP_SYS(timerfd_settime), BOTH, ANY },
+    { SCMP_SYS(read), ALL, ANY },               /* the timer; files */
+    { SCMP_SYS(write), ALL, ANY },              /* log lines */
+    { SCMP_SYS(close), ALL, ANY },
+    { SCMP_SYS(clock_gettime), ALL, ANY },      /* where the vDSO cannot read the machine's clock source */
+    { SCMP_SYS(gettimeofday), ALL, ANY },       /* the same, by libev */
+    /* the network, the data plane, control clients; netlink, the service manager */
+    { SCMP_SYS(recvmsg), ALL, ANY },
+    { SCMP_SYS(sendmsg), ALL, ANY },
+    { SCMP_SYS(recvfrom), ALL, ANY },
+    { SCMP_SYS(sendto), ALL, ANY },
+    { SCMP_SYS(accept4), BOTH, ANY },
+    { SCMP_SYS(getsockopt), BOTH, PEER_CREDENTIALS },
+    /* memory and the C library */
+    { SCMP_SYS(brk), ALL, ANY },
+    { SCMP_SYS(mmap), ALL, NOT_EXECUTABLE },
+    { SCMP_SYS(munmap), ALL, ANY },
+    { SCMP_SYS(mremap), ALL, FAILS },           /* realloc() then copies */
+    { SCMP_SYS(madvise), ALL, FAILS },          /* free() then keeps the pages */
+    { SCMP_SYS(futex), ALL, ANY },              /* libcrypto's locks */
+    { SCMP_SYS(getrandom), ALL, ANY },
+    { SCMP_SYS(getpid), ALL, ANY },             /* libcrypto's random source looks for a fork */
+    { SCMP_SYS(rt_sigprocmask), ALL, ANY },     /* abort(), whose cause must not look like a forbidden call */
+    { SCMP_SYS(gettid), ALL, ANY },
+    { SCMP_SYS(tgkill), ALL, ABORT },
+    { SCMP_SYS(rt_sigreturn), ALL, ANY },
+    { SCMP_SYS(exit_group), ALL, ANY },
+    /* the supervisor: engines and their birth, up to the engine's own filter */
+    { SCMP_SYS(clone), SUPERVISOR, ANY },
+    { SCMP_SYS(clone3), SUPERVISOR, ANY },
+    { SCMP_SYS(set_robust_list), SUPERVISOR, ANY },
+    { SCMP_SYS(rseq), SUPERVISOR, ANY },
+    { SCMP_SYS(wait4), SUPERVISOR, ANY },
+    { SCMP_SYS(kill), SUPERVISOR, ANY },
+    { SCMP_SYS(poll), SUPERVISOR | NAMES, ANY },
+    { SCMP_SYS(ppoll), SUPERVISOR | NAMES, ANY },
+    { SCMP_SYS(pipe2), SUPERVISOR, ANY },
+    { SCMP_SYS(fcntl), SUPERVISOR | ROOT, ANY },
+    { SCMP_SYS(epoll_create1), SUPERVISOR, ANY },
+    { SCMP_SYS(epoll_create), SUPERVISOR, ANY },
+    { SCMP_SYS(timerfd_create), SUPERVISOR, ANY },
+    { SCMP_SYS(prctl), SUPERVISOR, ANY },
+    { SCMP_SYS(seccomp), SUPERVISOR, ANY },
+    { SCMP_SYS(prlimit64), SUPERVISOR, ANY },
+    { SCMP_SYS(mlockall), SUPERVISOR, ANY },
+    { SCMP_SYS(exit), SUPERVISOR, ANY },
+    /* the privileged process: channels of a new engine, netlink */
+    { SCMP_SYS(socketpair), ROOT, UNIX },
+    { SCMP_SYS(socket), ROOT, NETLINK },
+    { SCMP_SYS(bind), ROOT, ANY },
+    { SCMP_SYS(getsockname), ROOT, ANY },
+    { SCMP_SYS(setsockopt), ROOT, ANY },        /* sizes of buffers, notifications */
+    /* its files, when they are read anew; what Landlock leaves of them */
+    { SCMP_SYS(open), ROOT, TO_READ },
+    { SCMP_SYS(openat), ROOT, TO_READ },
+    { SCMP_SYS(fstat), ROOT, ANY },
+    { SCMP_SYS(stat), ROOT, ANY },
+    { SCMP_SYS(lstat), ROOT, ANY },
+    { SCMP_SYS(newfstatat), ROOT, ANY },
+    { SCMP_SYS(statx), ROOT, ANY },
+    { SCMP_SYS(lseek), ROOT, ANY },
+    { SCMP_SYS(getdents64), ROOT, ANY },        /* patterns of include */
+    { SCMP_SYS(geteuid), ROOT, ANY },           /* whose the secrets are */
+    { SCMP_SYS(sysinfo), ROOT, ANY },           /* qsort() asks how much memory there is */
+    /* its signals, its end */
+    { SCMP_SYS(rt_sigaction), ROOT, ANY },
+    { SCMP_SYS(eventfd2), ROOT, ANY },          /* libev's way from a signal to the loop */
+    { SCMP_SYS(wait4), ROOT, ANY },
+    { SCMP_SYS(clock_nanosleep), ROOT, ANY },
+    { SCMP_SYS(nanosleep), ROOT, ANY },
+    { SCMP_SYS(restart_syscall), SUPERVISOR | ROOT, ANY }, /* a wait that was stopped and continued: also a machine that slept */
+    { SCMP_SYS(unlink), ROOT, ANY },
+    { SCMP_SYS(unlinkat), ROOT, ANY },
+    { SCMP_SYS(rmdir), ROOT, ANY },
+    /* where a headend was given by name: the name service */
+    { SCMP_SYS(socket), NAMES, INTERNET },
+    { SCMP_SYS(socket), NAMES, UNIX },
+    { SCMP_SYS(connect), NAMES, ANY },
+    { SCMP_SYS(sendmmsg), NAMES, ANY },
+    { SCMP_SYS(ioctl), NAMES, ANY },            /* how much of an answer is there */
+    { SCMP_SYS(uname), NAMES, ANY },
+};
+
+enum { ROWS = sizeof table / sizeof *table };
+
+static int allow_family(scmp_filter_ctx filter, int call, unsigned family)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_EQ, family));
+}
+
+/* Also where there is no Landlock. */
+static int allow_reading(scmp_filter_ctx filter, int call)
+{
+    static const unsigned writing = O_ACCMODE | O_CREAT | O_TRUNC;
+    if (call == SCMP_SYS(openat))
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, writing, O_RDONLY));
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A1(SCMP_CMP_MASKED_EQ, writing, O_RDONLY));
+}
+
+static int add_row(scmp_filter_ctx filter, const struct row *row)
+{
+    switch (row->rule) {
+    case ANY:
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, row->call, 0);
+    case NOT_EXECUTABLE:
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, row->call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    case PEER_CREDENTIALS:
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, row->call, 2, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+                                SCMP_A2(SCMP_CMP_EQ, SO_PEERCRED, 0));
+    case UNIX:
+        return allow_family(filter, row->call, AF_UNIX);
+    case NETLINK:
+        return allow_family(filter, row->call, AF_NETLINK);
+    case INTERNET:
+        return allow_family(filter, row->call, AF_INET) < 0 ? -EINVAL : allow_family(filter, row->call, AF_INET6);
+    case TO_READ:
+        return allow_reading(filter, row->call);
+    case FAILS:
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOMEM), row->call, 0);
+    case ABORT:
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, row->call, 1, SCMP_A2(SCMP_CMP_EQ, SIGABRT, 0));
+    }
+    return -EINVAL;
+}
+
+static int load_filter(enum sandbox_role role)
+{
+    scmp_filter_ctx filter = seccomp_init(1U << role & ROOT ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
+    if (!filter)
+        return -ENOMEM;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < ROWS; i++)
+        if (table[i].roles & 1U << role && table[i].call >= 0) /* negative: this machine's kernel has no such call */
+            result = add_row(filter, &table[i]);
+    if (result == 0)
+        result = seccomp_load(filter);
+    if (result == -ECANCELED) /* the kernel's word; SCMP_FLTATR_API_SYSRAWRC would make -EFAULT of most */
+        result = -errno;
+    seccomp_release(filter);
+    return result;
+}
+
+size_t sandbox_count(enum sandbox_role role)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS; i++)
+        count += table[i].roles & 1U << role && table[i].rule != FAILS;
+    return count;
+}
+
+int sandbox_files(const struct landlock_path *paths, size_t count, char error[SANDBOX_ERROR_MAX])
+{
+    if (MEMORY_CHECKER)
+        return 0;
+    int result = landlock_enter(paths, count);
+    if (result < 0)
+        snprintf(error, SANDBOX_ERROR_MAX, "cannot restrict access to files (Landlock): %s", strerror(errno));
+    else if (result > 0 && count == 0 && access("/usr", F_OK) == 0)
+        log_warning("this kernel has no Landlock, and chroot() is not allowed: the list of system calls alone keeps files away");
+    else if (result > 0)
+        log_debug("this kernel has no Landlock: access to files is restricted by the other means alone");
+    return result < 0 ? -1 : 0;
+}
+
+int sandbox_enter(enum sandbox_role role, char error[SANDBOX_ERROR_MAX])
+{
+    if (MEMORY_CHECKER) {
+        log_debug("no system call filter in this build: its memory checker needs more calls");
+        return 0;
+    }
+    if (role == SANDBOX_ENGINE) { /* an engine never forks; this also holds where seccomp is missing */
+        static const struct rlimit none;
+        setrlimit(RLIMIT_NPROC, &none);
+    }
+    int result = load_filter(role);
+    if (result == -EINVAL || result == -ENOSYS) {
+        log_warning("this kernel has no system call filter (CONFIG_SECCOMP_FILTER): going on without");
+        return 0;
+    }
+    if (result < 0)
+        snprintf(error, SANDBOX_ERROR_MAX, "cannot restrict system calls: %s", strerror(-result));
+    return result < 0 ? -1 : 0;
+}
