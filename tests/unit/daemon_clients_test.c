@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* daemon/clients: a good client, and every bad one: short, long, garbage, silent, slow, too many, not root. */
+#include "tests/support/scene.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/folder.h"
+
+static void all_and_one(void **state)
+{
+    struct scene *scene = scene_of(state);
+    uint16_t result;
+    int fd = scene_client(scene);
+    scene_ask(fd, CONTROL_STATUS, "");
+    assert_int_equal(scene_answer(scene, fd, &result), SCENE_TUNNELS);
+    assert_int_equal(result, CONTROL_FINE);
+    scene_ask(fd, CONTROL_STATUS, "t7"); /* the same connection again */
+    assert_int_equal(scene_answer(scene, fd, &result), 1);
+    scene_ask(fd, CONTROL_STATUS, "nobody");
+    assert_int_equal(scene_answer(scene, fd, &result), 0);
+    assert_int_equal(result, CONTROL_NO_SUCH_TUNNEL);
+    scene_ask(fd, CONTROL_REKEY, "t9");
+    assert_int_equal(scene_answer(scene, fd, &result), 0);
+    assert_int_equal(result, CONTROL_FINE);
+    assert_int_equal(scene->commands, 1);
+    assert_int_equal(scene->last_index, 9);
+    close(fd);
+}
+
+static void wrong_lengths_end_it(void **state)
+{
+    struct scene *scene = scene_of(state);
+    struct control_request request[2] = { { .header = control_header_of(CONTROL_STATUS) } };
+    static const size_t lengths[] = { 1, sizeof(struct control_header), sizeof request[0] - 1, sizeof request[0] + 1, sizeof request };
+    uint16_t result;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        int fd = scene_client(scene);
+        assert_int_equal(send(fd, request, lengths[i], 0), lengths[i]);
+        assert_int_equal(scene_answer(scene, fd, &result), -1);
+        close(fd);
+    }
+    assert_int_equal(scene->refreshes, 0);
+}
+
+static void wrong_headers_are_told(void **state)
+{
+    struct scene *scene = scene_of(state);
+    static const struct control_header headers[] = {
+        { 0, CONTROL_VERSION, CONTROL_STATUS }, { CONTROL_MAGIC, CONTROL_VERSION + 1, CONTROL_STATUS },
+        { CONTROL_MAGIC, CONTROL_VERSION, 0 }, { CONTROL_MAGIC, CONTROL_VERSION, CONTROL_REQUEST_TYPES },
+        { CONTROL_MAGIC, CONTROL_VERSION, CONTROL_END }, { CONTROL_MAGIC, CONTROL_VERSION, 0xffff },
+    };
+    uint16_t result;
+    int fd = scene_client(scene);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        struct control_request request = { .header = headers[i] };
+        memset(request.name, 'x', sizeof request.name); /* not terminated */
+        assert_int_equal(send(fd, &request, sizeof request, 0), sizeof request);
+        assert_int_equal(scene_answer(scene, fd, &result), 0);
+        assert_int_equal(result, CONTROL_UNKNOWN_REQUEST);
+    }
+    close(fd);
+    assert_int_equal(scene->commands, 0);
+}
+
+static void denied_to_nobody(struct scene *scene, enum control_type type, const char *name)
+{
+    char path[120];
+    snprintf(path, sizeof path, "%.80s/control", scene->folder);
+    assert_int_equal(chmod(path, 0666), 0);
+    int pair[2];
+    assert_int_equal(pipe(pair), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (setgid(65534) < 0 || setuid(65534) < 0)
+            _exit(1);
+        int fd = scene_client(scene);
+        scene_ask(fd, type, name);
+        (void)!write(pair[1], "", 1);
+        struct control_end reply;
+        for (int i = 0; i < 1000 && recv(fd, &reply, sizeof reply, MSG_DONTWAIT) != (ssize_t)sizeof reply; i++)
+            usleep(1000);
+        _exit(reply.result == CONTROL_DENIED ? 0 : 2);
+    }
+    char byte;
+    assert_int_equal(read(pair[0], &byte, 1), 1);
+    scene_spin(scene);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(scene->commands, 0);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void only_root_changes(void **state)
+{
+    struct scene *scene = scene_of(state);
+    denied_to_nobody(scene, CONTROL_DOWN, "t1");
+    denied_to_nobody(scene, CONTROL_UP, "");
+    denied_to_nobody(scene, CONTROL_LOG, "");
+    denied_to_nobody(scene, CONTROL_RELOAD, "");
+    assert_int_equal(scene->reloads, 0);
+    assert_int_equal(scene->level, 0);
+}
+
+/* One that never reads keeps what it asked for and delays nobody; one that vanishes is forgotten. */
+static void slow_and_gone(void **state)
+{
+    struct scene *scene = scene_of(state);
+    uint16_t result;
+    int slow = scene_client(scene), gone = scene_client(scene), good = scene_client(scene);
+    scene_ask(slow, CONTROL_STATUS, "");
+    scene_ask(gone, CONTROL_STATUS, "");
+    close(gone);
+    scene_spin(scene);
+    scene_ask(good, CONTROL_STATUS, "");
+    assert_int_equal(scene_answer(scene, good, &result), SCENE_TUNNELS);
+    assert_int_equal(scene_answer(scene, slow, &result), SCENE_TUNNELS);
+    close(slow);
+    close(good);
+}
+
+static void too_many(void **state)
+{
+    struct scene *scene = scene_of(state);
+    int fds[CLIENTS_MAX + 4];
+    uint16_t result;
+    for (size_t i = 0; i < CLIENTS_MAX + 4; i++) {
+        fds[i] = scene_client(scene);
+        scene_spin(scene);
+    }
+    scene_ask(fds[CLIENTS_MAX + 3], CONTROL_STATUS, "t1");
+    assert_int_equal(scene_answer(scene, fds[CLIENTS_MAX + 3], &result), 1);
+    for (size_t i = 0; i < 4; i++) /* the oldest made room */
+        assert_int_equal(scene_answer(scene, fds[i], &result), -1);
+    scene_ask(fds[4], CONTROL_STATUS, "t1");
+    assert_int_equal(scene_answer(scene, fds[4], &result), 1);
+    for (size_t i = 0; i < CLIENTS_MAX + 4; i++)
+        close(fds[i]);
+}
+
+static void counters_that_never_come(void **state)
+{
+    struct scene *scene = scene_of(state);
+    uint16_t result;
+    scene->slow = true;
+    int fd = scene_client(scene);
+    scene_ask(fd, CONTROL_STATUS, "t3");
+    scene_spin(scene);
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(scene_answer(scene, fd, &result), 1); /* after the limit */
+    scene_ask(fd, CONTROL_STATUS, "t3");
+    scene_spin(scene);
+    clients_refreshed(scene->clients);
+    assert_int_equal(scene_answer(scene, fd, &result), 1);
+    close(fd);
+}
+
+static void a_living_daemon_is_not_replaced(void **state)
+{
+    struct scene *scene = scene_of(state);
+    char error[FOLDER_ERROR_MAX];
+    assert_int_equal(folder_listen(scene->folder, getegid(), error), -1);
+    assert_non_null(strstr(error, "already running"));
+    assert_int_equal(folder_make("relative", error), -1);
+    assert_non_null(strstr(error, "starts with /"));
+    assert_int_equal(folder_make("/tmp", error), -1); /* others can write to it */
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(all_and_one),   TEST(wrong_lengths_end_it), TEST(wrong_headers_are_told),   TEST(only_root_changes),
+        TEST(slow_and_gone), TEST(too_many),             TEST(counters_that_never_come), TEST(a_living_daemon_is_not_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
