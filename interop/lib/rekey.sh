@@ -17,7 +17,7 @@
 
 rekey_tunnels=("libreswan 1 cpe" "libreswan 2 peer" "libreswan 3 both" "strongswan 1 cpe" "strongswan 2 peer" "strongswan 3 both")
 rekey_by=${rekey_by:-lives}
-rekey_sa_life=40 rekey_ike_life=120 rekey_margin=9
+rekey_sa_life=24 rekey_ike_life=72 rekey_margin=6
 rekey_third_ms=40 # the most that the CPE may take for message 3: an exponentiation, an SA in the kernel, and other processes' turns
 
 rekey_files() {
@@ -34,6 +34,9 @@ rekey_files() {
 		pair_conn "$peer-$who" "$peer" "$n" "${keys[@]}"
 	done
 }
+
+# A tunnel rekeys a margin to two before the end: at least so often in so many seconds.
+rekey_least() { echo "$(($1 / (rekey_sa_life - rekey_margin))) $(($1 / (rekey_ike_life - rekey_margin)))"; }
 
 rekey_up() { [ "$(pair_sas cpe | wc -l)" -ge ${#rekey_tunnels[@]} ]; }
 
