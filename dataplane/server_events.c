@@ -105,11 +105,14 @@ static void on_link(struct dp_server *s, const struct nlmsghdr *message)
     s->doubts |= ours ? DOUBT_LINKS | DOUBT_ROUTES : DOUBT_PATHS; /* a link that goes down takes its routes along, silently */
 }
 
+/* With an address the kernel takes the routes along that prefer it as their source, before Linux 6.6 silently. */
 static void on_address(struct dp_server *s, const struct nlmsghdr *message)
 {
     const struct ifaddrmsg *fixed = netlink_payload(message, sizeof *fixed);
-    if (fixed && !server_link_ours(s, (int)fixed->ifa_index, NULL))
-        s->doubts |= DOUBT_PATHS;
+    if (!fixed || message->nlmsg_pid == s->route.port)
+        return;
+    s->doubts |= server_link_ours(s, (int)fixed->ifa_index, NULL) ? DOUBT_LINKS : DOUBT_PATHS;
+    s->doubts |= server_routes_prefer_source(s) ? DOUBT_ROUTES : 0;
 }
 
 /* Only routes that could lead to a headend: a full BGP table changing must not cost a lookup each time. */

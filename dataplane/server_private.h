@@ -106,6 +106,7 @@ void server_routes_free(struct dp_server *s);
 bool server_lives_changed(struct dp_server *s);        /* since it was last asked */
 void server_routes_follow(struct dp_server *s, struct mono now); /* links and routes onto who lives now */
 bool server_routes_concern(const struct dp_server *s, const struct nlmsghdr *message); /* somebody else changed one of ours */
+bool server_routes_prefer_source(const struct dp_server *s); /* leftsourceip= of any conn that has routes */
 void server_inherit(struct dp_server *s);              /* a new engine knows nothing yet */
 void server_inherit_tick(struct dp_server *s, struct mono now);
 

@@ -228,6 +228,14 @@ bool server_routes_concern(const struct dp_server *s, const struct nlmsghdr *mes
     return false;
 }
 
+bool server_routes_prefer_source(const struct dp_server *s)
+{
+    for (size_t i = 0; i < s->conf->count; i++)
+        if (routed(s, i) && conf_near(server_conf(s, i))->sourceip.family)
+            return true;
+    return false;
+}
+
 void server_routes_follow(struct dp_server *s, struct mono now)
 {
     signal_links(s, true);
