@@ -314,6 +314,46 @@ static bool marked_wrong(const struct vti *v, const struct vti_seen *seen)
 {
     bool dormant = seen->mode == IF_LINK_MODE_DORMANT && seen->operational == IF_OPER_DORMANT;
     return v->signal == VTI_DORMANT ? !dormant : seen->mode == IF_LINK_MODE_DORMANT;
+struct search { int index; struct prefix wanted; bool found; };
+
+static void look_for_added(void *context, const struct nlmsghdr *message)
+{
+    struct search *s = context;
+    struct vti_address a;
+    s->found |= address_message_read(message, &a) && a.index == s->index && same_address(&a.prefix, &s->wanted);
+}
+
+static int mend_address(struct netlink *n, struct vti *v, char *mended, char *why, size_t size)
+{
+    union netlink_request request;
+    struct search s = { .index = v->index, .wanted = v->added };
+    if (!v->added.addr.family)
+        return 0;
+    address_message_dump(&request);
+    int error = netlink_transact(n, &request, look_for_added, &s);
+    if (error)
+        return failed(n, error, v->shape.name, "looking for its address", why, size);
+    if (s.found)
+        return 0;
+    v->added = (struct prefix){ 0 };
+    error = address_set(n, v, why, size);
+    if (error)
+        v->added = s.wanted; /* to be missed again */
+    snprintf(mended, size, "%s: somebody removed the address of the VTI; it is there again", v->shape.name);
+    return error;
+}
+
+/* A size that the kernel did not take when it was set is no reason for more than another try. */
+static void mend_mtu(struct netlink *n, const struct vti *v, const struct vti_seen *seen, char *mended, size_t size)
+{
+    union netlink_request request;
+    if (!v->shape.mtu || v->shape.mtu == seen->shape.mtu)
+        return;
+    link_message_set(&request, v->index, &(struct link_state){ .mtu = v->shape.mtu });
+    if (!netlink_transact(n, &request, NULL, NULL))
+        snprintf(mended, size, "%s: somebody changed the MTU of the VTI; it is %u again", v->shape.name, v->shape.mtu);
+}
+
 }
 
 static int make_again(struct netlink *n, struct vti *v, char *mended, char *why, size_t size)
@@ -348,8 +388,12 @@ int vti_mend(struct netlink *n, struct vti *v, char *mended, char *why, size_t s
     if (!error && marked_wrong(v, &seen)) { /* by itself: a link that comes up forgets it */
         error = mark(n, v);
         if (error)
+    if (!error)
+        error = mend_address(n, v, mended, why, size);
             failed(n, error, v->shape.name, "showing the tunnel's state on the VTI", why, size);
     }
+    else
+        mend_mtu(n, v, &seen, mended, size);
     if (error)
         mended[0] = 0;
     return error;
