@@ -101,6 +101,7 @@ static int carry_all(struct dp_server *s, char *why)
 
 static int start(struct dp_server *s, char *why)
 {
+    bool crashed = false;
     int error = open_sockets(s, why);
     if (!error)
         error = server_links_plan(s, why);
@@ -113,6 +114,7 @@ static int start(struct dp_server *s, char *why)
     server_sas_sweep(s);
     error = server_sas_try(s, why);
     if (!error) {
+        (void)vti_sweep(&s->route, s->links, s->link_count, &crashed); /* first: what is left may be in the way */
         server_paths_find(s);
         error = server_links_open(s, why);
     }
@@ -120,8 +122,7 @@ static int start(struct dp_server *s, char *why)
         error = carry_all(s, why);
     if (error)
         return error;
-    server_policies_sweep(s, false);
-    (void)vti_sweep(&s->route, s->links, s->link_count);
+    s->later |= server_policies_sweep(s, false) ? 0 : DOUBT_POLICIES;
     server_routes_follow(s, (struct mono){ 0 });
     server_clamp_follow(s);
     server_forget_notifications(s); /* dp_server_greet looks at the paths anew */
@@ -152,7 +153,7 @@ void dp_server_stop(struct dp_server *s)
         (void)dp_held_drop(&s->held, &s->held.sas[i]);
     if (s->xfrm.fd >= 0) {
         server_sas_sweep(s);
-        server_policies_sweep(s, true);
+        (void)server_policies_sweep(s, true);
     }
     if (s->route.fd >= 0 && s->routes) {
         server_clamp_close(s);

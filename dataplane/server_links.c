@@ -179,7 +179,7 @@ int server_links_open(struct dp_server *s, char *why)
 void server_links_close(struct dp_server *s)
 {
     for (size_t k = 0; k < s->link_count; k++)
-        vti_close(&s->route, &s->links[k]);
+        (void)vti_close(&s->route, &s->links[k]);
 }
 
 int server_links_resize(struct dp_server *s, int link, char *why)
@@ -205,7 +205,7 @@ bool server_link_ours(const struct dp_server *s, int index, const char *name)
 bool server_links_mend(struct dp_server *s, struct mono now)
 {
     char why[DP_WHY_MAX], mended[DP_WHY_MAX];
-    bool whole = true;
+    bool any, whole = !vti_sweep(&s->route, s->links, s->link_count, &any); /* one that was renamed is in the way of its successor */
     for (size_t k = 0; k < s->link_count; k++) {
         int error = vti_mend(&s->route, &s->links[k], mended, why, sizeof why);
         whole &= !error;

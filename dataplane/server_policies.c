@@ -71,7 +71,7 @@ void server_policies_drop_old(struct dp_server *s, size_t conn, const struct add
     policies_of(s, conn, new, after);
     for (size_t k = 0; k < DP_POLICIES; k++)
         if (!policy_message_same(&before[k], &after[k]))
-            (void)xfrm_policy_remove(&s->xfrm, &before[k]);
+            s->later |= xfrm_policy_remove(&s->xfrm, &before[k]) ? DOUBT_POLICIES : 0;
 }
 
 /* Is it one of the policies that are in force for some conn? */
@@ -98,7 +98,7 @@ static void look_for_leftover(void *context, const struct xfrm_policy *policy)
         w->found[w->count++] = *policy;
 }
 
-void server_policies_sweep(struct dp_server *s, bool all)
+bool server_policies_sweep(struct dp_server *s, bool all)
 {
     struct xfrm_policy found[LEFTOVERS_MAX];
     struct policy_sweep w = { .server = s, .all = all, .found = found };
@@ -106,10 +106,11 @@ void server_policies_sweep(struct dp_server *s, bool all)
     do {
         w.count = removed = 0;
         if (xfrm_policy_each(&s->xfrm, look_for_leftover, &w))
-            return;
+            return false;
         for (size_t i = 0; i < w.count; i++)
             removed += xfrm_policy_remove(&s->xfrm, &found[i]) == 0;
     } while (removed); /* if none can be removed: no use in asking for ever */
+    return w.count == 0;
 }
 
 /* Which of the policies in force are still in the kernel, as they were put. */
@@ -147,5 +148,5 @@ bool server_policies_mend(struct dp_server *s, struct mono now)
                 log_warning("conn %s: somebody removed its IPsec policies; they are there again", server_conf(s, i)->name);
         }
     free(c.present);
-    return whole;
+    return server_policies_sweep(s, false) && whole;
 }

@@ -86,7 +86,7 @@ int server_carry(struct dp_server *s, size_t conn, char *why);
 /* server_policies.c */
 int server_policies_set(struct dp_server *s, size_t conn, const struct addr *local, char *why);
 void server_policies_drop_old(struct dp_server *s, size_t conn, const struct addr *old, const struct addr *new);
-void server_policies_sweep(struct dp_server *s, bool all); /* ours that no conn wants; or all of ours */
+bool server_policies_sweep(struct dp_server *s, bool all); /* ours that no conn wants; or all of ours. false: not all are gone */
 bool server_policies_mend(struct dp_server *s, struct mono now);
 
 /* server_sas.c */

@@ -126,12 +126,12 @@ static void undo(struct dp_server *n, struct dp_server *s, const bool *renewed)
     for (size_t k = 0; n->links && k < n->link_count; k++) {
         int old = find_link(s, n->links[k].shape.name);
         if (old < 0)
-            vti_close(&n->route, &n->links[k]);
+            (void)vti_close(&n->route, &n->links[k]);
         else if (n->links[k].index && vti_move(&n->route, &n->links[k], &s->links[old].shape.local, why, sizeof why))
             log_warning("%s", why);
     }
     share_sockets(s, n);
-    server_policies_sweep(s, false);
+    s->later |= server_policies_sweep(s, false) ? 0 : DOUBT_POLICIES;
     for (size_t i = 0; i < s->conf->count; i++)
         if (renewed[i] && s->conns[i].carried && server_policies_set(s, i, &s->conns[i].carried_local, why))
             log_error("%s", why);
@@ -164,7 +164,7 @@ static void open_late(struct dp_server *s, const struct dp_server *old, const st
                 continue;
             int before = find_link(old, s->links[k].shape.name);
             if (!last && before >= 0)
-                vti_close(&s->route, &old->links[before]);
+                (void)vti_close(&s->route, &old->links[before]);
             else if (last)
                 complain(teller, why);
         }
@@ -212,7 +212,7 @@ static void commit(struct dp_server *n, struct dp_server *s, const bool *renewed
     open_late(s, &old, teller);
     if (carry_new(s, why))
         complain(teller, why);
-    server_policies_sweep(s, false);
+    s->later |= server_policies_sweep(s, false) ? 0 : DOUBT_POLICIES;
     adapt_links(s, teller);
     server_clamp_follow(s);
     server_routes_follow(s, now);

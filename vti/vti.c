@@ -16,8 +16,6 @@
 
 #include "base/addr.h"
 
-static bool is_ours(const struct vti_seen *seen) { return seen->vti && strncmp(seen->alias, VTI_ALIAS_MARK, strlen(VTI_ALIAS_MARK)) == 0; }
-
 static int failed(struct netlink *n, int error, const char *name, const char *what, char *why, size_t size)
 {
     char words[NETLINK_TEXT_MAX + 80];
@@ -122,7 +120,7 @@ static int refuse(const struct vti *v, const struct vti_seen *seen, char *why, s
 /* There is a link of that name: is it ours, or as good as ours? */
 static int take_over(struct netlink *n, struct vti *v, const struct vti_seen *seen, char *why, size_t size)
 {
-    bool ours = is_ours(seen), same = seen->vti && link_message_same_ends(&v->shape, &seen->shape);
+    bool ours = vti_is_ours(seen), same = seen->vti && link_message_same_ends(&v->shape, &seen->shape);
     if (same && !v->shape.local.family)
         v->shape.local = seen->shape.local; /* until it is known */
     same = same && addr_equal(&v->shape.local, &seen->shape.local);
@@ -242,7 +240,7 @@ int vti_open(struct netlink *n, struct vti *v, char *why, size_t size)
     if (!error)
         error = address_set(n, v, why, size);
     if (error)
-        vti_close(n, v);
+        (void)vti_close(n, v);
     return error;
 }
 
@@ -314,6 +312,8 @@ static bool marked_wrong(const struct vti *v, const struct vti_seen *seen)
 {
     bool dormant = seen->mode == IF_LINK_MODE_DORMANT && seen->operational == IF_OPER_DORMANT;
     return v->signal == VTI_DORMANT ? !dormant : seen->mode == IF_LINK_MODE_DORMANT;
+}
+
 struct search { int index; struct prefix wanted; bool found; };
 
 static void look_for_added(void *context, const struct nlmsghdr *message)
@@ -354,8 +354,6 @@ static void mend_mtu(struct netlink *n, const struct vti *v, const struct vti_se
         snprintf(mended, size, "%s: somebody changed the MTU of the VTI; it is %u again", v->shape.name, v->shape.mtu);
 }
 
-}
-
 static int make_again(struct netlink *n, struct vti *v, char *mended, char *why, size_t size)
 {
     int error = vti_open(n, v, why, size);
@@ -388,14 +386,14 @@ int vti_mend(struct netlink *n, struct vti *v, char *mended, char *why, size_t s
     if (!error && marked_wrong(v, &seen)) { /* by itself: a link that comes up forgets it */
         error = mark(n, v);
         if (error)
-    if (!error)
-        error = mend_address(n, v, mended, why, size);
             failed(n, error, v->shape.name, "showing the tunnel's state on the VTI", why, size);
     }
-    else
-        mend_mtu(n, v, &seen, mended, size);
+    if (!error)
+        error = mend_address(n, v, mended, why, size);
     if (error)
         mended[0] = 0;
+    else
+        mend_mtu(n, v, &seen, mended, size);
     return error;
 }
 
@@ -415,47 +413,20 @@ static void give_back(struct netlink *n, const struct vti *v)
         address_drop(n, v->index, &v->added);
 }
 
-void vti_close(struct netlink *n, struct vti *v)
+int vti_close(struct netlink *n, struct vti *v)
 {
     union netlink_request request;
+    int error = 0;
     if (v->made) {
         if (v->index)
             link_message_remove(&request, v->index);
         else
             link_message_remove_named(&request, v->shape.name); /* made, and then not found */
-        (void)netlink_transact(n, &request, NULL, NULL);
+        error = netlink_transact(n, &request, NULL, NULL);
     } else if (v->index && v->adopted) {
         give_back(n, v);
     }
     v->index = 0;
     v->made = v->adopted = false;
-}
-
-struct sweep { const struct vti *wanted; size_t count; int found[64]; size_t found_count; };
-
-static void look_for_orphan(void *context, const struct nlmsghdr *message)
-{
-    struct sweep *s = context;
-    struct vti_seen seen;
-    if (!link_message_read(message, &seen) || !is_ours(&seen) || s->found_count == sizeof s->found / sizeof *s->found)
-        return;
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->wanted[i].shape.name, seen.shape.name) == 0)
-            return;
-    s->found[s->found_count++] = seen.index;
-}
-
-int vti_sweep(struct netlink *n, const struct vti *wanted, size_t count)
-{
-    union netlink_request request;
-    struct sweep s = { .wanted = wanted, .count = count };
-    link_message_dump(&request);
-    int error = netlink_transact(n, &request, look_for_orphan, &s);
-    for (size_t i = 0; !error && i < s.found_count; i++) {
-        link_message_remove(&request, s.found[i]);
-        error = netlink_transact(n, &request, NULL, NULL);
-        if (error == -ENODEV)
-            error = 0; /* seen twice */
-    }
-    return error;
+    return error == -ENODEV ? 0 : error;
 }

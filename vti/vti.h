@@ -14,6 +14,11 @@
 
 #define VTI_ALIAS_MARK "minicpe " /* an alias that begins so marks a link as made by us, whoever died since */
 
+static inline bool vti_is_ours(const struct vti_seen *seen)
+{
+    return seen->vti && strncmp(seen->alias, VTI_ALIAS_MARK, sizeof VTI_ALIAS_MARK - 1) == 0;
+}
+
 /* How a link tells others whether its tunnel lives. */
 enum vti_signal {
     VTI_SHINES,                  /* up, no mark */
@@ -45,8 +50,8 @@ int vti_signal(struct netlink *route, struct vti *vti, enum vti_signal signal, c
 const char *vti_signal_name(enum vti_signal signal);
 /* Puts right what somebody else broke; then `mended` says what, else it is empty. */
 int vti_mend(struct netlink *route, struct vti *vti, char *mended, char *why, size_t size);
-void vti_close(struct netlink *route, struct vti *vti);
-/* Removes links with our mark that none of these is. */
-int vti_sweep(struct netlink *route, const struct vti *wanted, size_t count);
+int vti_close(struct netlink *route, struct vti *vti);
+/* Removes links with our mark that none of these is, or that are in the way of one. `any`: there was one with our mark. */
+int vti_sweep(struct netlink *route, const struct vti *wanted, size_t count, bool *any);
 
 #endif

@@ -158,12 +158,12 @@ static void on_links(uint8_t code, bool v6)
     vti.address = v6 ? over_v6 : (struct prefix){ .length = 0 };
     switch (code) {
     case 0: if (!vti.index) check_why(vti_open(&route, &vti, why, sizeof why)); break;
-    case 1: vti_close(&route, &vti); break;
+    case 1: (void)vti_close(&route, &vti); break;
     case 2: if (vti.index) check_why(vti_move(&route, &vti, addr_equal(&vti.shape.local, &other) ? &kernel.local : &other, why, sizeof why)); break;
     case 3: if (vti.index) check_why(vti_resize(&route, &vti, vti.shape.mtu ^ 1, why, sizeof why)); break;
     case 4: check_why(vti_signal(&route, &vti, (enum vti_signal)((vti.signal + 1) % 3), why, sizeof why)); break;
     case 5: check_why(vti_mend(&route, &vti, mended, why, sizeof why)); break;
-    case 6: must(vti_sweep(&route, &vti, 1) <= 0); break;
+    case 6: must(vti_sweep(&route, &vti, 1, &present) <= 0); break;
     case 7:
         if (path_find(&route, &kernel.headend, &found, &path) == 0)
             check_addr(&path.local);
