@@ -125,6 +125,8 @@ static int start(struct dp_server *s, char *why)
     s->later |= server_policies_sweep(s, false) ? 0 : DOUBT_POLICIES;
     server_routes_follow(s, (struct mono){ 0 });
     server_clamp_follow(s);
+    if (crashed)
+        server_clamp_sweep(s);
     server_forget_notifications(s); /* dp_server_greet looks at the paths anew */
     return 0;
 }

@@ -61,6 +61,15 @@ void server_clamp_follow(struct dp_server *s)
     s->clamp_count = count;
 }
 
+void server_clamp_sweep(struct dp_server *s)
+{
+    char why[DP_WHY_MAX];
+    if (s->clamp_count || !passes_by_itself(clamp_set(NULL, 0, &s->clamp_port, why, sizeof why)))
+        return; /* a kernel without nftables has no table */
+    s->clamp_undone = true;
+    s->later |= DOUBT_CLAMP;
+}
+
 void server_clamp_mend(struct dp_server *s, struct mono now)
 {
     if (s->clamp_count && !s->clamp_undone && server_say(&s->clamp_said, now))

@@ -112,6 +112,7 @@ void server_inherit_tick(struct dp_server *s, struct mono now);
 
 /* server_clamp.c */
 void server_clamp_follow(struct dp_server *s);
+void server_clamp_sweep(struct dp_server *s);          /* a table that a run before left, where none is wanted */
 void server_clamp_mend(struct dp_server *s, struct mono now);
 void server_clamp_close(struct dp_server *s);
 
