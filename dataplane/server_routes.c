@@ -143,6 +143,8 @@ static void want_floor(struct dp_server *s, size_t i)
 static void want_way(struct dp_server *s, size_t i)
 {
     const struct conf_conn *c = server_conf(s, i);
+    if (!s->links[s->conns[i].link].index)
+        return; /* a link that is not there leads nowhere */
     for (size_t r = 0; lives(s, i) && r < conf_route_count(c); r++) {
         struct route *route = route_at(s, conf_route(c, r), c->metric);
         if (!route->source.family && conf_near(c)->sourceip.family == route->to.addr.family)
