@@ -145,13 +145,18 @@ static void complain(const struct dp_teller *teller, const char *why)
     teller->say(teller->context, why);
 }
 
-static void close_links(struct dp_server *s, const struct dp_server *old, const struct dp_teller *teller)
+static void tell_routes(struct dp_server *s, const struct dp_server *old, const struct dp_teller *teller)
 {
     for (size_t k = 0; k < old->link_count; k++)
-        if (find_link(s, old->links[k].shape.name) < 0) {
+        if (find_link(s, old->links[k].shape.name) < 0)
             server_tell_routes(s, &old->links[k], teller);
-            vti_close(&s->route, &old->links[k]);
-        }
+}
+
+static void close_links(struct dp_server *s, const struct dp_server *old)
+{
+    for (size_t k = 0; k < old->link_count; k++)
+        if (find_link(s, old->links[k].shape.name) < 0 && vti_close(&s->route, &old->links[k]))
+            s->later |= DOUBT_LINKS; /* it is looked for again */
 }
 
 /* Links that waited, and those with other ends now. Two that swap their headends are in each other's way: both are made anew. */
@@ -208,7 +213,9 @@ static void commit(struct dp_server *n, struct dp_server *s, const bool *renewed
     struct dp_server old = *s;
     *s = *n;
     s->later |= old.later; /* what could not be taken away */
-    close_links(s, &old, teller);
+    tell_routes(s, &old, teller);
+    server_routes_follow(s, now); /* first: with a link the kernel removes every route that leads into it, also those that have another way */
+    close_links(s, &old);
     open_late(s, &old, teller);
     if (carry_new(s, why))
         complain(teller, why);
