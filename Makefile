@@ -53,6 +53,7 @@ NEEDS_conf := conf crypto base
 NEEDS_ike := ike conf crypto base
 NEEDS_sim := ike conf crypto base
 NEEDS_dataplane := dataplane conf crypto base
+NEEDS_server := dataplane vti xfrm conf crypto base
 NEEDS_xfrm := xfrm crypto base
 NEEDS_vti := vti xfrm crypto base
 NEEDS_host := host conf crypto base
@@ -65,6 +66,9 @@ LINK_ike := -lcrypto
 LINK_sim := -lcrypto
 LINK_dataplane := -lcrypto
 LINK_xfrm := -lmnl
+# The kernel is played by the fuzzer's.
+LINK_server = -lmnl $(FUZZ_WRAP)
+WITH_server := $(foreach f,kernel kernel_answer fail,$B/tests/fuzz/$f.o)
 LINK_vti := -lmnl
 LINK_host := -lcrypto
 LINK_daemon := $(LIBS)
@@ -96,8 +100,8 @@ $(SUPPORT): $(SUPPORT_OBJECTS)
 	@mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 
 .SECONDEXPANSION:
-$(UNIT): $B/tests/%: $B/tests/unit/%.o $(SUPPORT) $$(foreach f,$$(NEEDS_$$(call layer,$$*)),$B/lib$$f.a)
-	$(CC) $(LDFLAGS) $(WRAP_$*) -o $@ $< $(SUPPORT) -Wl,--start-group $(foreach f,$(NEEDS_$(call layer,$*)),$B/lib$f.a) -Wl,--end-group -lcmocka $(LINK_$(call layer,$*)) -lcrypto
+$(UNIT): $B/tests/%: $B/tests/unit/%.o $(SUPPORT) $$(WITH_$$(call layer,$$*)) $$(foreach f,$$(NEEDS_$$(call layer,$$*)),$B/lib$$f.a)
+	$(CC) $(LDFLAGS) $(WRAP_$*) -o $@ $< $(WITH_$(call layer,$*)) $(SUPPORT) -Wl,--start-group $(foreach f,$(NEEDS_$(call layer,$*)),$B/lib$f.a) -Wl,--end-group -lcmocka $(LINK_$(call layer,$*)) -lcrypto
 
 $(SIM): $B/tests/%: $B/tests/sim/%.o $(SIM_SUPPORT) $(SUPPORT) $(NEEDS_sim:%=$B/lib%.a)
 	$(CC) $(LDFLAGS) -o $@ $< $(SIM_SUPPORT) $(SUPPORT) -Wl,--start-group $(NEEDS_sim:%=$B/lib%.a) -Wl,--end-group -lcmocka $(LINK_sim)

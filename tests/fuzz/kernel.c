@@ -42,6 +42,7 @@ void kernel_reset(void)
     kernel.mtu = 1500;
     kernel.faults = choices_of(NULL, 0);
     kernel.requests = kernel.changes = 0;
+    kernel.look = NULL;
 }
 
 /* ---- what waits ---- */

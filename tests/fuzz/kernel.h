@@ -40,6 +40,7 @@ struct kernel {
     uint32_t mtu;
     struct choices faults;               /* an octet a request, while there are any: what goes wrong with its answer */
     uint64_t requests, changes;          /* seen; and those that make or remove something */
+    int (*look)(int protocol, const struct nlmsghdr *request); /* of a test: sees each request, and may refuse it with an errno */
 };
 
 extern struct kernel kernel;

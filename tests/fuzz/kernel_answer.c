@@ -11,6 +11,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "vti/link_message.h"
+
 enum { ATTRIBUTES = 64 };
 
 typedef bool same_object(const struct object *object, const struct nlmsghdr *request);
@@ -153,9 +155,27 @@ static int change_link(struct object *o, const struct nlmsghdr *m)
     return 0;
 }
 
+/* The kernel has one VTI between two addresses. */
+static bool has_rival(const struct nlmsghdr *m)
+{
+    struct vti_seen wanted, there;
+    const struct ifinfomsg *fixed = mnl_nlmsg_get_payload(m);
+    if (!link_message_read(m, &wanted) || !wanted.vti)
+        return false;
+    for (size_t i = 0; i < KERNEL_OBJECTS; i++) {
+        const struct object *o = &kernel.object[i];
+        if (o->kind == OBJECT_LINK && (!fixed->ifi_index || o->index != fixed->ifi_index) && link_message_read(&o->message.header, &there) && there.vti &&
+            addr_equal(&there.shape.local, &wanted.shape.local) && addr_equal(&there.shape.remote, &wanted.shape.remote))
+            return true;
+    }
+    return false;
+}
+
 static int new_link(const struct nlmsghdr *m)
 {
     struct object *o = find(OBJECT_LINK, same_link, m);
+    if (has_rival(m))
+        return EEXIST;
     if (o)
         return (m->nlmsg_flags & NLM_F_EXCL) ? EEXIST : change_link(o, m);
     if (!(m->nlmsg_flags & NLM_F_CREATE))
@@ -364,8 +384,13 @@ void kernel_take(struct kernel_socket *s, const struct nlmsghdr *m, size_t lengt
     size_t before = s->count;
     uint8_t chosen = choose_octet(&kernel.faults);
     enum kernel_fault fault = (enum kernel_fault)(chosen % 16 < FAULT_KINDS ? chosen % 16 : FAULT_NONE);
+    int refusal = kernel.look ? kernel.look(s->protocol, m) : 0;
     kernel.requests++;
     must(length <= KERNEL_OBJECT_MAX);
+    if (refusal) {
+        acknowledge(s, m, refusal, NULL);
+        return;
+    }
     if (fault == FAULT_REFUSE || fault == FAULT_TEXT) {
         acknowledge(s, m, errors[choose(&kernel.faults, sizeof errors / sizeof *errors)], fault == FAULT_TEXT ? "the kernel's own words" : NULL);
         return;
