@@ -331,11 +331,12 @@ static void entry_take(struct scan *s)
 static void file_include(struct load *load, const char *path, struct place from, unsigned depth)
 {
     struct secrets *out = load->secrets;
+    size_t errors = load->report->errors;
     char *text = source_read(load, path, from, true);
     if (text)
         secrets_parse_text(load, load->sources->name, text, depth, out);
     else
-        out->broken = true;
+        out->broken |= load->report->errors > errors; /* a file that is not there is a warning, and excuses no conn */
 }
 
 static void include_take(struct scan *s)

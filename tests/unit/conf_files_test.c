@@ -70,6 +70,17 @@ static void included_modes(void **state)
     assert_int_equal(load("t.conf", NULL, false, "includes itself"), 2);
 }
 
+/* Else the daemon would run a tunnel without a secret: what is not there is only a warning. */
+static void included_missing(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "include nowhere.secrets\n", "include /nowhere/*.secrets\n", "" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_file("t.secrets", texts[i], 0600);
+        assert_int_equal(load("t.conf", NULL, false, "conn t has no secret"), 1);
+    }
+}
+
 static void owners(void **state)
 {
     (void)state;
@@ -219,7 +230,7 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(modes), cmocka_unit_test(included_modes), cmocka_unit_test(unreadable), cmocka_unit_test(unlistable_folder),
+        cmocka_unit_test(modes), cmocka_unit_test(included_modes), cmocka_unit_test(included_missing), cmocka_unit_test(unreadable), cmocka_unit_test(unlistable_folder),
         cmocka_unit_test(include_storm), cmocka_unit_test(secrets_path), cmocka_unit_test(long_paths), cmocka_unit_test(owners), cmocka_unit_test(folders),
     };
     return cmocka_run_group_tests(tests, enter, leave);
