@@ -175,13 +175,14 @@ static void apply_mark(struct application *a)
         value_error(a, wrong);
         return;
     }
-    a->conn->mark_unique |= unique;
     a->conn->mark_set = true;
     if (strcmp(name, "mark-out") != 0) {
+        a->conn->mark_in_unique = unique;
         a->conn->mark_in = value;
         a->conn->mark_in_mask = mask;
     }
     if (strcmp(name, "mark-in") != 0) {
+        a->conn->mark_out_unique = unique;
         a->conn->mark_out = value;
         a->conn->mark_out_mask = mask;
     }

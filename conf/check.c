@@ -185,7 +185,8 @@ static void check_mark(struct load *load, struct draft *draft)
     else if (in != out)
         report_error(load->report, draft_place(draft, in ? "mark-in" : "mark-out"), "%s= needs %s= beside it; write "
                      "mark= for both directions", in ? "mark-in" : "mark-out", in ? "mark-out" : "mark-in");
-    else if (conn->vti_interface[0] && conn->mark_set && !conn->mark_unique && !(conn->mark_in && conn->mark_out))
+    else if (conn->vti_interface[0] && conn->mark_set &&
+             !((conn->mark_in || conn->mark_in_unique) && (conn->mark_out || conn->mark_out_unique)))
         report_error(load->report, draft_place(draft, both ? "mark" : "mark-in"), "a mark of 0 is what every packet has, "
                      "so a VTI needs another; write for example mark=5/0xffffffff");
 }

@@ -91,7 +91,8 @@ struct conf_conn {
     uint32_t retransmit_interval;        /* milliseconds */
     bool esn;                            /* never offered: IKEv1 peers lack it; kept for `status` */
 
-    bool mark_set, mark_unique;          /* unique: mark=-1, and the number below was found for it */
+    bool mark_set;
+    bool mark_in_unique, mark_out_unique; /* -1 was written, and the number below was found for it */
     uint32_t mark_in, mark_in_mask, mark_out, mark_out_mask;
     char vti_interface[CONF_INTERFACE_MAX]; /* empty: plain policies */
     bool vti_routing;

@@ -17,10 +17,28 @@ bool marks_meet(uint32_t a, uint32_t a_mask, uint32_t b, uint32_t b_mask)
     return ((a ^ b) & a_mask & b_mask) == 0;
 }
 
+static bool is_ours(const struct conf_conn *conn)
+{
+    return conn->mark_in_unique || conn->mark_out_unique;
+}
+
+/* One number for both directions, where both are left to us; one that is written stays. */
 static void put(struct conf_conn *conn, uint32_t mark)
 {
-    conn->mark_in = conn->mark_out = mark;
-    conn->mark_in_mask = conn->mark_out_mask = UINT32_MAX;
+    if (conn->mark_in_unique) {
+        conn->mark_in = mark;
+        conn->mark_in_mask = UINT32_MAX;
+    }
+    if (conn->mark_out_unique) {
+        conn->mark_out = mark;
+        conn->mark_out_mask = UINT32_MAX;
+    }
+}
+
+/* 0: none yet. */
+static uint32_t number_of(const struct conf_conn *conn)
+{
+    return conn->mark_in_unique ? conn->mark_in : conn->mark_out_unique ? conn->mark_out : 0;
 }
 
 static bool is_taken(struct conf_conn *const *conns, size_t count, uint32_t mark)
@@ -37,23 +55,22 @@ static uint32_t number_in(const struct conf *before, const char *name)
 {
     for (size_t i = 0; before && i < before->count; i++)
         if (strcmp(before->conns[i].name, name) == 0)
-            return before->conns[i].mark_unique ? before->conns[i].mark_in : 0;
+            return number_of(&before->conns[i]);
     return 0;
 }
 
 void marks_number(struct conf_conn *const *conns, size_t count, const struct conf *before)
 {
     for (size_t i = 0; i < count; i++)
-        if (conns[i]->mark_unique)
-            put(conns[i], 0);
+        put(conns[i], 0);
     for (size_t i = 0; i < count; i++) {
-        uint32_t kept = conns[i]->mark_unique ? number_in(before, conns[i]->name) : 0;
+        uint32_t kept = is_ours(conns[i]) ? number_in(before, conns[i]->name) : 0;
         if (kept && !is_taken(conns, count, kept))
             put(conns[i], kept);
     }
     uint32_t mark = FIRST;
     for (size_t i = 0; i < count; i++) {
-        if (!conns[i]->mark_unique || conns[i]->mark_in)
+        if (!is_ours(conns[i]) || number_of(conns[i]))
             continue;
         while (mark < LAST && is_taken(conns, count, mark))
             mark++;

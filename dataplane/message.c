@@ -71,7 +71,7 @@ static bool check_conn_texts(const struct conf_conn *c)
 static bool check_conn_bools(const struct conf_conn *c)
 {
     const bool *fields[] = { &c->keep, &c->pfs, &c->rekey, &c->nat_keepalive, &c->initial_contact, &c->esn, &c->mark_set,
-                             &c->mark_unique, &c->vti_routing, &c->unreachable_route, &c->clamp_mss };
+                             &c->mark_in_unique, &c->mark_out_unique, &c->vti_routing, &c->unreachable_route, &c->clamp_mss };
     for (size_t i = 0; i < COUNT(fields); i++)
         if (!is_bool(fields[i]))
             return false;
