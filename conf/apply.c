@@ -53,13 +53,12 @@ struct application {
     struct setting *setting;
     const struct keyword *row;
     void *field;
-    bool bad;
 };
 
 /* "KEY=VALUE WRONG", once a setting. */
 static void value_error(struct application *a, const char *wrong)
 {
-    a->bad = true;
+    a->setting->bad = true;
     if (!a->setting->reported)
         report_error(a->load->report, a->setting->value_at, "%s=%s %s", SHOW(a->setting->key), SHOW(a->setting->value), wrong);
     a->setting->reported = true;
@@ -202,7 +201,7 @@ static void proposals_wrong(struct application *a, const struct proposal_remarks
 {
     struct place at = a->setting->value_at;
     at.column += remarks->offset;
-    a->bad = true;
+    a->setting->bad = true;
     if (!a->setting->reported)
         report_error(a->load->report, at, "%s=%s: %s", SHOW(a->setting->key), SHOW(a->setting->value), remarks->wrong);
     a->setting->reported = true;
@@ -297,7 +296,7 @@ static void apply_setting(struct application *a)
 {
     char text[256];
     if (a->setting->reported && *a->setting->value == '\0') {
-        a->bad = true;                /* its line could not be read, which was said */
+        a->setting->bad = true;       /* its line could not be read, which was said */
         return;
     }
     const char *hint = hint_placeholder(a->setting->value, text);
@@ -334,7 +333,7 @@ void apply_merged(struct load *load, struct draft *draft)
             char *base = a.row->scope == KEYWORD_END ? (char *)&draft->conn.end[setting->end] : (char *)&draft->conn;
             a.field = base + a.row->offset;
             apply_setting(&a);
-            draft->broken |= a.bad;
+            draft->broken |= setting->bad;
         }
 }
 
@@ -370,6 +369,12 @@ struct setting *draft_setting(const struct draft *draft, const char *key)
     int end;
     const struct keyword *row = keyword_find(key, KEYWORD_CONN, &end);
     return row ? draft->merged.at[keyword_index(keyword_canonical(row))][end] : NULL;
+}
+
+bool draft_is_bad(const struct draft *draft, const char *key)
+{
+    const struct setting *setting = draft_setting(draft, key);
+    return setting && setting->bad;
 }
 
 struct place draft_place(const struct draft *draft, const char *key)

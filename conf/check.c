@@ -122,7 +122,8 @@ static void check_lifetimes(struct load *load, struct draft *draft)
     struct conf_conn *conn = &draft->conn;
     uint32_t shorter = conn->ike_lifetime < conn->sa_lifetime ? conn->ike_lifetime : conn->sa_lifetime;
     uint64_t earliest = (uint64_t)conn->rekey_margin * (100u + conn->rekey_fuzz) / 100;
-    if (!conn->rekey || earliest < shorter)
+    if (!conn->rekey || earliest < shorter || draft_is_bad(draft, "ikelifetime") || draft_is_bad(draft, "salifetime") ||
+        draft_is_bad(draft, "rekeymargin") || draft_is_bad(draft, "rekeyfuzz"))
         return;
     uint32_t margin = shorter * 50 / (100u + conn->rekey_fuzz);
     const char *key = draft_setting(draft, "rekeymargin") ? "rekeymargin" : "rekeyfuzz";
@@ -144,6 +145,8 @@ static void check_dpd(struct load *load, struct draft *draft)
 {
     struct conf_conn *conn = &draft->conn;
     bool delay = draft_setting(draft, "dpddelay"), timeout = draft_setting(draft, "dpdtimeout");
+    if (draft_is_bad(draft, "dpddelay") || draft_is_bad(draft, "dpdtimeout"))
+        return;
     if ((delay && conn->dpd_delay == 0) || (timeout && conn->dpd_timeout == 0)) {
         conn->dpd_delay = conn->dpd_timeout = 0;
         report_note(load->report, draft_place(draft, delay ? "dpddelay" : "dpdtimeout"), "dead headends are not looked "
@@ -237,7 +240,8 @@ static void check_routing(struct load *load, const struct draft *draft)
 {
     const struct conf_conn *conn = &draft->conn;
     int near = check_near_guess(conn);
-    if (!conn->vti_interface[0] || conn->vti_routing || conn->route_count || said_before(load, "vti-routing"))
+    if (!conn->vti_interface[0] || conn->vti_routing || conn->route_count || draft_is_bad(draft, "vti-routing") ||
+        draft_is_bad(draft, "x-minicpe-route") || said_before(load, "vti-routing"))
         return;
     bool all = everything(&conn->end[near == 1 ? 0 : 1].subnet);
     report_note(load->report, draft_place(draft, "vti-routing"), all

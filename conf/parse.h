@@ -31,6 +31,7 @@ struct setting {
     char *key, *value;
     struct place at, value_at;
     bool reported;                   /* its findings have been told: one setting may serve many conns */
+    bool bad;                        /* its value could not be used */
 };
 
 struct section {
@@ -91,6 +92,8 @@ void apply_merged(struct load *load, struct draft *draft);
 void apply_setup(struct load *load, struct conf *conf, uint32_t *keepalive);
 /* The setting that holds for a canonical key ("leftid", "mark"), or NULL. */
 struct setting *draft_setting(const struct draft *draft, const char *key);
+/* It stands there, and its value could not be used: what the default in its place leads to is nobody's concern. */
+bool draft_is_bad(const struct draft *draft, const char *key);
 /* Where to point to when speaking of `key`: its value, or the conn. */
 struct place draft_place(const struct draft *draft, const char *key);
 
