@@ -220,6 +220,7 @@ static bool header_take(struct lex *lex, char *line, char *word, size_t length, 
     }
     out->kind = kind;
     lex->indent_reported = false;
+    lex->section_seen |= kind != LEX_INCLUDE;
     if (*out->value)
         return true;
     report_error(lex->report, here(lex, column_of(line, word)), "%s has no %s; write for example '%s'", what,
@@ -259,14 +260,14 @@ static bool key_take(struct lex *lex, char *line, char *key, struct lex_line *ou
     }
     if (*p != '=') {
         missing_equals(lex, line, key, key_end);
-        return false;
+        return true;                     /* so that nobody misses the key */
     }
     char what[REPORT_SHOW_MAX];
     *key_end = '\0';
     snprintf(what, sizeof what, "%.40s=", SHOW(key));
     p++;
     if (!value_take(lex, line, p + strspn(p, BLANKS), what, out))
-        out->value = NULL; /* so that nobody misses the key */
+        out->value = NULL;               /* as above */
     return true;
 }
 
@@ -303,20 +304,30 @@ static void unknown_header(struct lex *lex, char *word, size_t length)
                      "'include FILE'; indent it if it belongs to the section above", SHOW(word));
 }
 
+/* `conn=NAME`: what is meant is beyond doubt. */
+static void equals_blank(struct lex *lex, char *line, char *p, const char *word)
+{
+    p += strspn(p, BLANKS);
+    report_error(lex->report, here(lex, column_of(line, p)), "between '%s' and what it names stands a blank, no '='; remove the '='", word);
+    *p = ' ';
+}
+
 /* A header, or a key that should have been indented. Returns false when nothing of the line is left to use. */
 static bool column_one(struct lex *lex, char *line, char *word, struct lex_line *out)
 {
     size_t length = strcspn(word, BLANKS "=");
     const struct header *header = header_find(word, length);
     char after = word[length + strspn(word + length, BLANKS)];
-    if (header && after != '=') {
+    if (header && (after != '=' || (word == line && header->kind != LEX_UNKNOWN))) {
+        if (after == '=')
+            equals_blank(lex, line, word + length, header->word);
         if (word != line)
             report_error(lex->report, here(lex, column_of(line, word)),
                          "'%s' must begin in column 1; an indented line belongs to the section above; remove the blanks "
                          "before it", header->word);
         return header->kind != LEX_UNKNOWN && header_take(lex, line, word, length, header->kind, out);
     }
-    if (after == '=') {
+    if (after == '=' && length) {
         char key[REPORT_SHOW_MAX];
         snprintf(key, sizeof key, "%.*s", (int)(length < 40 ? length : 40), word);
         if (!lex->indent_reported)
@@ -326,7 +337,7 @@ static bool column_one(struct lex *lex, char *line, char *word, struct lex_line 
         lex->indent_reported = true;
         return key_take(lex, line, word, out);
     }
-    unknown_header(lex, word, length);
+    unknown_header(lex, word, length ? length : strcspn(word, BLANKS));
     out->kind = LEX_UNKNOWN;
     return true;
 }
@@ -338,6 +349,29 @@ static bool is_header_line(const char *p)
     return header_find(p, length) && *rest != '=' && rest[strspn(rest, BLANKS)] != '=' && rest[strspn(rest, BLANKS)];
 }
 
+/* `ADDRESS: PSK "..."`, or what is left of it on a line of its own. */
+static bool is_secret_line(const char *p)
+{
+    const char *colon = strchr(p, ':');
+    bool begins = strncasecmp(p, "PSK", 3) == 0;
+    const char *type = begins ? p : colon ? colon + 1 + strspn(colon + 1, BLANKS) : "";
+    return strncasecmp(type, "PSK", 3) == 0 && strchr(BLANKS "\"'", type[3]) && type[3 + strspn(type + 3, BLANKS)] != '=' &&
+           !memchr(p, '=', (size_t)(type - p));
+}
+
+/* Nothing of it is shown, and of a file that is nothing else nothing more is read. */
+static void secret_line(struct lex *lex, const char *line, const char *p)
+{
+    struct place at = here(lex, column_of(line, p));
+    if (lex->section_seen) {
+        report_error(lex->report, at, "this is a line of a file of secrets, which others may not read; move it into that file");
+        return;
+    }
+    report_error(lex->report, at, "this is a file of secrets, not one of tunnels; -c names the tunnels, -s their secrets, and an include "
+                 "of tunnels must not take in secrets; the rest of it is not read");
+    lex->at += strlen(lex->at);
+}
+
 bool lex_next(struct lex *lex, struct lex_line *out)
 {
     char *line;
@@ -346,6 +380,10 @@ bool lex_next(struct lex *lex, struct lex_line *out)
         char *p = line + strspn(line, BLANKS);
         if (*p == '\0' || *p == '#')
             continue;
+        if (is_secret_line(p)) {
+            secret_line(lex, line, p);
+            continue;
+        }
         *out = (struct lex_line){ .line = lex->line, .key_column = column_of(line, p) };
         if (p == line || is_header_line(p) ? column_one(lex, line, p, out) : key_take(lex, line, p, out))
             return true;

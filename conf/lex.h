@@ -19,7 +19,7 @@ enum lex_kind {
 struct lex_line {
     enum lex_kind kind;
     char *key;              /* KEY: as written */
-    char *value;            /* KEY: without quotes, NULL: was reported; CONFIG, CONN: the name; INCLUDE: the path */
+    char *value;            /* KEY: without quotes, NULL: was reported, and with value_column 0 all of it; CONFIG, CONN: the name; INCLUDE: the path */
     uint32_t line, key_column, value_column;
 };
 
@@ -29,6 +29,7 @@ struct lex {
     uint32_t line;
     struct conf_report *report;
     bool indent_reported;   /* ... and keys in column 1 one a section */
+    bool section_seen;      /* so this is no file of secrets */
     bool blank_reported;    /* a no-break or ideographic space is worth one finding per file */
 };
 

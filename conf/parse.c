@@ -154,8 +154,10 @@ static void key_line(struct load *load, struct section *section, const char *fil
         setting.value = line->key + strlen(line->key); /* empty */
         setting.reported = true;
     }
-    if (!setting.keyword)
+    if (!setting.keyword && (line->value || line->value_column))
         unknown_key(load, line->key, scope, at);
+    else if (!setting.keyword)
+        return;
     else if (line->value && *line->value == '\0' && setting.keyword->support == KEYWORD_USED)
         report_warning(load->report, at, "%s= has no value, so the line counts for nothing; write one or remove the line",
                        SHOW(line->key));
@@ -170,10 +172,16 @@ static void file_include(struct load *load, const char *path, struct place from,
         parse_text(load, load->sources->name, text, depth);
 }
 
-static void orphan_key(struct load *load, const char *file, const struct lex_line *line)
+/* Told of the first: those that follow it go where it goes. */
+static void orphan_key(struct load *load, const char *file, const struct lex_line *line, bool included)
 {
-    report_error(load->report, place_of(file, line->line, line->key_column),
-                 "%s= stands before any section; begin one first with 'conn NAME' in column 1", SHOW(line->key));
+    struct place at = place_of(file, line->line, line->key_column);
+    if (included)
+        report_error(load->report, at, "%s= and what follows it belong to no section: include ends the one above it; move the "
+                     "include to the end of the file, or begin a section with 'conn NAME' in column 1", SHOW(line->key));
+    else
+        report_error(load->report, at, "%s= and what follows it stand before any section; begin one first with 'conn NAME' in "
+                     "column 1", SHOW(line->key));
 }
 
 void parse_text(struct load *load, const char *name, char *text, unsigned depth)
@@ -181,7 +189,8 @@ void parse_text(struct load *load, const char *name, char *text, unsigned depth)
     struct lex lex;
     struct lex_line line;
     struct section *section = NULL;
-    bool silent = false;                 /* below a header that was an error */
+    bool silent = false;                 /* below a header that was an error, or lines that were said to be below none */
+    bool included = false;
     char *plain = lex_plain_text(name, text, load->sources->length, load->report);
     if (!plain)
         return;
@@ -203,12 +212,14 @@ void parse_text(struct load *load, const char *name, char *text, unsigned depth)
             source_include(load, line.value, at, depth, file_include);
             section = NULL;              /* what follows needs a header of its own; sections may have moved, too */
             silent = false;
+            included = true;
             break;
         case LEX_KEY:
             if (section)
                 key_line(load, section, name, &line);
-            else if (!silent)
-                orphan_key(load, name, &line);
+            else if (!silent && (line.value || line.value_column))
+                orphan_key(load, name, &line, included);
+            silent |= !section;
             break;
         }
     }

@@ -312,9 +312,22 @@ static bool has_unknown(const struct secret *secret)
     return false;
 }
 
+/* The two files changed places, or an include of secrets takes in tunnels: one sentence, not one for each of its lines. */
+static bool is_section(struct scan *s)
+{
+    if (!token_is(&s->token, "conn") && !token_is(&s->token, "config"))
+        return false;
+    entry_error(s, "this is a file of tunnels, not one of secrets; -c names the tunnels, -s their secrets; the rest of it is not read");
+    s->at += strlen(s->at);
+    next(s);
+    return true;
+}
+
 static void entry_take(struct scan *s)
 {
     const char *begin = s->token.start;
+    if (is_section(s))
+        return;
     struct secret *secret = secret_new(s);
     if (!secret) {
         entry_skip(s, begin);
