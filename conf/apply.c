@@ -295,10 +295,8 @@ static void ignored_note(struct application *a)
 static void apply_setting(struct application *a)
 {
     char text[256];
-    if (a->setting->reported && *a->setting->value == '\0') {
-        a->setting->bad = true;       /* its line could not be read, which was said */
-        return;
-    }
+    if (a->setting->bad && *a->setting->value == '\0')
+        return;                       /* its line could not be read, which was said */
     const char *hint = hint_placeholder(a->setting->value, text);
     if (hint) {
         value_error(a, hint);

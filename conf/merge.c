@@ -107,10 +107,10 @@ static void default_merge(struct merge *merge, struct setting *setting, struct m
         also_error(merge, setting, "%default takes over no other section", "put the line into the conns");
         return;
     }
-    if (*slot && !setting->reported) {
+    if (*slot && !setting->repeated) {
         report_warning(merge->load->report, setting->at, "%s= is set for %%default already at %s; this one counts; "
                        "remove the other", SHOW(setting->key), SHOW_PLACE((*slot)->at, setting->at.file));
-        setting->reported = true;
+        setting->repeated = true;
     }
     *slot = setting;
 }

@@ -152,13 +152,13 @@ static void key_line(struct load *load, struct section *section, const char *fil
     setting.keyword = keyword_find(line->key, scope, &setting.end);
     if (!line->value) {
         setting.value = line->key + strlen(line->key); /* empty */
-        setting.reported = true;
+        setting.reported = setting.bad = true;
     }
     if (!setting.keyword && (line->value || line->value_column))
         unknown_key(load, line->key, scope, at);
     else if (!setting.keyword)
         return;
-    else if (line->value && *line->value == '\0' && setting.keyword->support == KEYWORD_USED)
+    else if (line->value && *line->value == '\0' && setting.keyword->support != KEYWORD_IGNORED)
         report_warning(load->report, at, "%s= has no value, so the line counts for nothing; write one or remove the line",
                        SHOW(line->key));
     else

@@ -31,6 +31,7 @@ struct setting {
     char *key, *value;
     struct place at, value_at;
     bool reported;                   /* its findings have been told: one setting may serve many conns */
+    bool repeated;                   /* it was said that it stands in %default twice; its value may be wrong all the same */
     bool bad;                        /* its value could not be used */
 };
 

@@ -81,6 +81,23 @@ static void included_missing(void **state)
     }
 }
 
+/* A line told of by a warning is no reason for a conn without a secret. */
+static void warned_and_missing(void **state)
+{
+    (void)state;
+    write_file("w.conf", "conn %default\n leftca=\"\"\n leftca=\"\"\n", 0644);
+    FILE *file = fopen("w.conf", "ab");
+    fputs(tunnel, file);
+    fclose(file);
+    write_file("w.secrets", "", 0600);
+    assert_int_equal(load("w.conf", NULL, false, "conn t has no secret"), 1);
+    write_file("w.conf", "conn %default\n esp=aes256-sha1\n esp=nothing\n", 0644);
+    file = fopen("w.conf", "ab");
+    fputs(tunnel, file);
+    fclose(file);
+    assert_int_equal(load("w.conf", "t.secrets", false, "esp=nothing: 'nothing' is no cipher"), 1);
+}
+
 static void owners(void **state)
 {
     (void)state;
@@ -230,7 +247,7 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(modes), cmocka_unit_test(included_modes), cmocka_unit_test(included_missing), cmocka_unit_test(unreadable), cmocka_unit_test(unlistable_folder),
+        cmocka_unit_test(modes), cmocka_unit_test(included_modes), cmocka_unit_test(included_missing), cmocka_unit_test(warned_and_missing), cmocka_unit_test(unreadable), cmocka_unit_test(unlistable_folder),
         cmocka_unit_test(include_storm), cmocka_unit_test(secrets_path), cmocka_unit_test(long_paths), cmocka_unit_test(owners), cmocka_unit_test(folders),
     };
     return cmocka_run_group_tests(tests, enter, leave);
