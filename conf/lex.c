@@ -102,7 +102,7 @@ static bool is_comment_start(const char *line, const char *p)
 }
 
 /* Octets of a space that only looks like one: U+00A0, U+2000..U+200B, U+202F, U+3000. */
-static size_t odd_space(const char *p)
+size_t lex_odd_space(const char *p)
 {
     const unsigned char *u = (const unsigned char *)p;
     if (u[0] == 0xc2 && u[1] == 0xa0)
@@ -118,7 +118,7 @@ static void odd_spaces_replace(struct lex *lex, char *line)
     bool quoted = false;
     for (char *p = line; *p && !(is_comment_start(line, p) && !quoted); p++) {
         quoted ^= *p == '"';
-        size_t length = quoted ? 0 : odd_space(p);
+        size_t length = quoted ? 0 : lex_odd_space(p);
         if (length == 0)
             continue;
         if (!lex->blank_reported)

@@ -36,6 +36,8 @@ struct lex {
 /* `text` ends with a zero and is written to. */
 void lex_open(struct lex *lex, const char *file, char *text, struct conf_report *report);
 bool lex_next(struct lex *lex, struct lex_line *out);
+/* Octets of a space at `p` that only looks like one, or 0. */
+size_t lex_odd_space(const char *p);
 
 /*
  * What any text file needs first: byte-order marks, CR LF, NUL bytes and UTF-16 are reported, the text made plain.

@@ -138,6 +138,10 @@ static bool index_parse(struct scan *s, const char *word, struct secret_index *i
     index->kind = SECRET_ID;
     if (conf_id_parse(word, &index->id) == NULL || name_index(word, index))
         return true;
+    for (const char *p = word; *p; p++)
+        if (lex_odd_space(p))
+            return entry_error(s, "this word before the colon has a space that is no plain one, as web pages and Japanese input methods "
+                                  "have them; replace it by a plain space");
     if (strchr(word, ','))
         return entry_error(s, "a comma stands in this word before the colon; addresses are separated by blanks; write for "
                               "example 192.0.2.10 203.0.113.1: PSK \"...\"");
@@ -166,6 +170,15 @@ static bool is_type(const char *start, size_t length)
     return false;
 }
 
+/* ":PSK", "203.0.113.1:PSK" */
+static bool is_type_glued(const struct token *t)
+{
+    for (size_t i = 0; i < t->length; i++)
+        if (t->start[i] == ':' && is_type(t->start + i + 1, strcspn(t->start + i + 1, " \t\r\n\"'")))
+            return true;
+    return false;
+}
+
 /* Takes the indices and the colon; the token at hand is then the type. */
 static bool indices_take(struct scan *s, struct secret *secret)
 {
@@ -183,7 +196,7 @@ static bool indices_take(struct scan *s, struct secret *secret)
             next(s);
             return true;
         }
-        if (t->start[0] == ':' && is_type(t->start + 1, t->length - 1))
+        if (is_type_glued(t))
             return entry_error(s, "a blank is missing between the colon and the word after it; write ': PSK'");
         bool colon = t->start[t->length - 1] == ':' && !token_is(t, "::");
         if (!index_add(s, t->start, t->length - colon, secret))
@@ -374,6 +387,7 @@ static void include_take(struct scan *s)
 
 void secrets_parse_text(struct load *load, const char *name, char *text, unsigned depth, struct secrets *out)
 {
+    out->broken |= memchr(text, '\0', load->sources->length) != NULL; /* what comes after it is not read */
     char *plain = lex_plain_text(name, text, load->sources->length, load->report);
     if (!plain) {
         out->broken = true;
