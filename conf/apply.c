@@ -244,6 +244,20 @@ static void apply_esp(struct application *a)
     proposals_remark(a, &remarks);
 }
 
+/* What Libreswan takes for "none said". An identity of 0.0.0.0 would else be sent as it stands. */
+static void apply_id(struct application *a)
+{
+    static const char *const none[] = { "%any", "%none", "%any4", "%any6", "0.0.0.0", "::" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (strcasecmp(a->setting->value, none[i]) == 0) {
+            value_remark(a, CONF_NOTE, "names no identity, so the address of that end is it, as in Libreswan");
+            return;
+        }
+    const char *wrong = conf_id_parse(a->setting->value, a->field);
+    if (wrong)
+        value_error(a, wrong);
+}
+
 static void apply_plain(struct application *a, const char *wrong)
 {
     if (wrong)
@@ -266,7 +280,7 @@ static void apply_used(struct application *a)
     case KEYWORD_NAMES:
     case KEYWORD_SWITCH: apply_names(a); break;
     case KEYWORD_HOST: apply_plain(a, value_host(value, a->field)); break;
-    case KEYWORD_ID: apply_plain(a, conf_id_parse(value, a->field)); break;
+    case KEYWORD_ID: apply_id(a); break;
     case KEYWORD_SUBNET: apply_plain(a, value_subnet(value, a->field)); break;
     case KEYWORD_ROUTES: apply_routes(a); break;
     case KEYWORD_VTI: apply_plain(a, value_vti(value, a->field)); break;

@@ -43,11 +43,13 @@ static void check_end(struct load *load, const struct draft *draft, int side)
                        "answer by then; an address is surer", sides[side], SHOW(end->text));
 }
 
-static void check_ends(struct load *load, const struct draft *draft)
+static void check_ends(struct load *load, struct draft *draft)
 {
     const struct conf_end *left = &draft->conn.end[0], *right = &draft->conn.end[1];
     check_end(load, draft, 0);
     check_end(load, draft, 1);
+    for (int side = 0; side < 2; side++)
+        draft->broken |= draft->conn.end[side].host == CONF_HOST_ANY && draft->conn.end[side].text[0];
     if (left->text[0] && right->text[0] && is_near_word(left) && is_near_word(right))
         report_error(load->report, draft_place(draft, "right"), "left= and right= both mean this host; one end must be "
                      "the headend's address from OCI's console");
@@ -210,6 +212,16 @@ static void check_routes(struct load *load, const struct draft *draft)
                        "vti-interface= and mark=");
 }
 
+/* ip_vti0 comes with the module; all and default are folders beside the links' in /proc/sys. */
+static bool is_kernels_own(const char *link)
+{
+    static const char *const names[] = { "lo", "ip_vti0", "all", "default" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], link) == 0)
+            return true;
+    return false;
+}
+
 static void check_vti(struct load *load, struct draft *draft)
 {
     const struct conf_conn *conn = &draft->conn;
@@ -217,8 +229,8 @@ static void check_vti(struct load *load, struct draft *draft)
     if (vti && !conn->mark_set && !draft->broken)
         report_error(load->report, vti->at, "vti-interface= needs a mark, or the link cannot tell its tunnel (Libreswan "
                      "ignores the line in silence); add for example mark=5/0xffffffff, another for each tunnel");
-    if (vti && (strcmp(conn->vti_interface, "ip_vti0") == 0 || strcmp(conn->vti_interface, "lo") == 0))
-        report_error(load->report, vti->at, "vti-interface=%s is the kernel's own link; choose another name, for example "
+    if (vti && is_kernels_own(conn->vti_interface))
+        report_error(load->report, vti->at, "vti-interface=%s is a name that the kernel has for itself; choose another name, for example "
                      "vti01", conn->vti_interface);
     if (vti)
         return;
@@ -291,6 +303,51 @@ static void check_inside_address(struct load *load, const struct draft *draft, i
                        "100.0-109.255, 192.0-201.255); choose another in OCI's console and here", key);
 }
 
+/* The two of one tunnel are the two of one subnet. */
+static void check_inside_pair(struct load *load, const struct draft *draft)
+{
+    const struct prefix *left = &draft->conn.end[0].vti, *right = &draft->conn.end[1].vti;
+    if (left->addr.family == ADDR_NONE || left->addr.family != right->addr.family ||
+        (prefix_contains(left, &right->addr) && !addr_equal(&left->addr, &right->addr)))
+        return;
+    report_warning(load->report, draft_place(draft, "rightvti"), "leftvti= and rightvti= are not the two addresses of one subnet, so "
+                   "the ends would not find each other; copy both from the tunnel's page");
+}
+
+struct conf_id check_identity(const struct conf_end *end)
+{
+    return end->id.type ? end->id : conf_id_of_addr(&end->addr);
+}
+
+static void check_identities(struct load *load, const struct draft *draft)
+{
+    struct conf_id left = check_identity(&draft->conn.end[0]), right = check_identity(&draft->conn.end[1]);
+    char text[CONF_ID_TEXT_MAX];
+    if (!left.type || !conf_id_equal(&left, &right) || addr_equal(&draft->conn.end[0].addr, &draft->conn.end[1].addr))
+        return;
+    report_warning(load->report, draft_place(draft, draft->conn.end[1].id.type ? "rightid" : "leftid"), "both ends would have the identity "
+                   "%s; leftid= is the CPE IKE identifier of OCI's console, rightid= the headend's address", SHOW(conf_id_print(&left, text)));
+}
+
+/* The daemon makes no such route, since the tunnel's own packets would go into the tunnel. */
+static void check_headend_route(struct load *load, const struct draft *draft)
+{
+    const struct conf_conn *conn = &draft->conn;
+    int far = check_near_guess(conn) == 1 ? 0 : 1;
+    bool list = conn->route_count > 0;
+    size_t count = list ? conn->route_count : conn->vti_routing;
+    char text[PREFIX_TEXT_MAX], headend[ADDR_TEXT_MAX];
+    for (size_t i = 0; conn->vti_interface[0] && i < count; i++) {
+        const struct prefix *to = list ? &conn->routes[i] : &conn->end[far].subnet;
+        if (to->addr.family == ADDR_NONE || to->addr.family != conn->end[far].addr.family || !prefix_contains(to, &conn->end[far].addr))
+            continue;
+        report_warning(load->report, draft_place(draft, list ? "x-minicpe-route" : "vti-routing"), "no route is made to %s, because the headend "
+                       "%s lies in it, and the tunnel's own packets would go into the tunnel; say x-minicpe-route= with the VCN's networks, or "
+                       "make routes yourself", prefix_print(to, text), addr_print(&conn->end[far].addr, headend));
+        return;
+    }
+}
+
 void check_conn(struct load *load, struct draft *draft)
 {
     check_ends(load, draft);
@@ -307,5 +364,8 @@ void check_conn(struct load *load, struct draft *draft)
     check_routes(load, draft);
     check_inside_address(load, draft, 0);
     check_inside_address(load, draft, 1);
+    check_inside_pair(load, draft);
+    check_identities(load, draft);
+    check_headend_route(load, draft);
     check_routing(load, draft);
 }

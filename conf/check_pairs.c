@@ -4,6 +4,7 @@
  * the kernel has one between two addresses: so conns to one headend share mark and link, those to different headends
  * share neither. Entry point: check_pairs, which also has mark=-1 numbered.
  */
+#include "conf/ids.h"
 #include "conf/marks.h"
 #include "conf/parse.h"
 
@@ -70,12 +71,62 @@ static void clash(struct load *load, const struct draft *a, const struct draft *
                      cure);
 }
 
+static bool same_offer(const struct conf_conn *x, const struct conf_conn *y)
+{
+    bool same = x->ike_count == y->ike_count;
+    for (size_t i = 0; same && i < x->ike_count; i++)
+        same = x->ike[i].cipher == y->ike[i].cipher && x->ike[i].key_bits == y->ike[i].key_bits && x->ike[i].hash == y->ike[i].hash &&
+               x->ike[i].group == y->ike[i].group;
+    return same;
+}
+
+/* Which identity of `y` is another than in `x`; NULL: none. */
+static const char *other_identity(const struct conf_conn *x, const struct conf_conn *y, bool crossed)
+{
+    for (int side = 0; side < 2; side++) {
+        struct conf_id a = check_identity(&x->end[side ^ crossed]), b = check_identity(&y->end[side]);
+        if (!conf_id_equal(&a, &b))
+            return side ? "rightid" : "leftid";
+    }
+    return NULL;
+}
+
+/* Phase 1 is one for all conns to a headend: what the first says holds. */
+static void check_phase1(struct load *load, const struct draft *a, const struct draft *b, bool crossed)
+{
+    const struct conf_conn *x = &a->conn, *y = &b->conn;
+    const char *key = !same_offer(x, y) ? "ike" : x->encapsulation != y->encapsulation ? "encapsulation" : other_identity(x, y, crossed);
+    struct place at = draft_place(b, key ? key : "ike");
+    if (key && !a->broken && !b->broken)
+        report_warning(load->report, at, "conns %s and %s go to one headend with different %s=; they share one phase 1, for which that of %s (%s) "
+                       "counts; write the same in both", SHOW(x->name), SHOW(y->name), key, SHOW(x->name), SHOW_PLACE(a->at, at.file));
+}
+
+static const struct prefix *inside(const struct conf_conn *conn)
+{
+    int near = check_near_guess(conn);
+    return &conn->end[near == 1].vti;
+}
+
+static struct place inside_place(const struct draft *draft)
+{
+    return draft_place(draft, inside(&draft->conn) == &draft->conn.end[0].vti ? "leftvti" : "rightvti");
+}
+
+/* Given in one of them it holds for both. */
+static bool same_inside(const struct conf_conn *a, const struct conf_conn *b)
+{
+    const struct prefix *x = inside(a), *y = inside(b);
+    return x->addr.family == ADDR_NONE || y->addr.family == ADDR_NONE || (addr_equal(&x->addr, &y->addr) && x->length == y->length);
+}
+
 static void check_one_headend(struct load *load, const struct draft *a, const struct draft *b, bool crossed)
 {
     const struct conf_conn *x = &a->conn, *y = &b->conn;
     if (same_selectors(x, y, crossed))
         clash(load, a, b, a->at, b->at, "have the same ends and the same subnets, so they are one tunnel",
               "remove one, or give it other subnets");
+    check_phase1(load, a, b, crossed);
     if (!x->vti_interface[0] || !y->vti_interface[0])
         return;
     if (!same_link(x, y))
@@ -85,6 +136,9 @@ static void check_one_headend(struct load *load, const struct draft *a, const st
     else if (!equal_mark(x, y))
         clash(load, a, b, mark_place(a), mark_place(b), "go to one headend by one VTI with different marks",
               "a VTI has one mark; write the same mark= in both");
+    if (same_link(x, y) && !same_inside(x, y))
+        clash(load, a, b, inside_place(a), inside_place(b), "go to one headend by one VTI with different inside addresses",
+              "a VTI has one; write the same in both");
 }
 
 static void check_two_headends(struct load *load, const struct draft *a, const struct draft *b)
@@ -101,19 +155,12 @@ static void check_two_headends(struct load *load, const struct draft *a, const s
               "the kernel would use the first only; give each its own mark= and vti-interface=");
 }
 
-static const struct prefix *inside(const struct conf_conn *conn)
-{
-    int near = check_near_guess(conn);
-    return &conn->end[near == 1].vti;
-}
-
 static void check_inside(struct load *load, const struct draft *a, const struct draft *b)
 {
     const struct prefix *x = inside(&a->conn), *y = inside(&b->conn);
     if (x->addr.family == ADDR_NONE || !addr_equal(&x->addr, &y->addr) || same_link(&a->conn, &b->conn))
         return;
-    const char *key_a = x == &a->conn.end[0].vti ? "leftvti" : "rightvti", *key_b = y == &b->conn.end[0].vti ? "leftvti" : "rightvti";
-    clash(load, a, b, draft_place(a, key_a), draft_place(b, key_b), "have one inside address",
+    clash(load, a, b, inside_place(a), inside_place(b), "have one inside address",
           "BGP could not tell the tunnels apart; each tunnel has its own in OCI's console");
 }
 

@@ -106,6 +106,8 @@ const char *hint_strongswan(const struct keyword *keyword, const char *value);
 void check_conn(struct load *load, struct draft *draft);
 void check_pairs(struct load *load, struct draft *drafts, size_t count);
 int check_near_guess(const struct conf_conn *conn);
+/* leftid=, else the address; type 0 where that is not known yet. */
+struct conf_id check_identity(const struct conf_end *end);
 
 /*
  * The whole of conf_load over texts in memory, for tests and fuzzers: no file is opened, `include` is an error.

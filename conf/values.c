@@ -6,6 +6,8 @@
  */
 #include "conf/values.h"
 
+#include "conf/suggest.h"
+
 #include <ctype.h>
 #include <stdio.h>
 
@@ -218,7 +220,18 @@ static const char *magic_host(const char *text, enum conf_host *out)
         return "asks for opportunistic encryption, which minicpe does not do; write the address of the headend";
     char name[CONF_INTERFACE_MAX];
     *out = CONF_HOST_INTERFACE;
+    if (suggest_distance(text, "%defaultroute", 3) <= 3)
+        return "looks like %defaultroute, but is not; correct it";
     return value_interface(text + 1, name) ? "is not %defaultroute, %any or % and the name of an interface" : NULL;
+}
+
+/* Loopback, multicast, reserved, or the network itself: nothing that a link has or that answers. */
+static bool is_no_host(const struct addr *addr)
+{
+    if (addr->family == ADDR_V4)
+        return addr->octets[0] == 0 || addr->octets[0] == 127 || addr->octets[0] >= 224;
+    static const uint8_t loopback[16] = { [15] = 1 };
+    return addr->octets[0] == 0xff || memcmp(addr->octets, loopback, sizeof loopback) == 0;
 }
 
 const char *value_host(const char *text, struct conf_end *end)
@@ -236,6 +249,10 @@ const char *value_host(const char *text, struct conf_end *end)
             return "is an IPv6 address; minicpe reaches headends over IPv4; write the IPv4 address";
         if (addr_is_unspecified(&parsed.addr))
             parsed.host = CONF_HOST_ANY;
+        else if (is_no_host(&parsed.addr))
+            return "is no address that a headend or a CPE can have; write the one from OCI's console, or %defaultroute for the CPE's own";
+    } else if (strcasecmp(text, "defaultroute") == 0 || strcasecmp(text, "any") == 0) {
+        return "lacks its percent sign; write %defaultroute for the CPE's own address";
     } else if (is_host_name(text)) {
         parsed.host = CONF_HOST_NAME;
     } else {
@@ -292,7 +309,7 @@ const char *value_vti(const char *text, struct prefix *out)
                "192.168.254.1/30";
     if (!prefix_parse_host(&parsed, text))
         return "is not an address with a length; write for example 192.168.254.1/30";
-    if (addr_is_unspecified(&parsed.addr))
+    if (addr_is_unspecified(&parsed.addr) || is_no_host(&parsed.addr))
         return "is no address that an interface can have; write for example 192.168.254.1/30";
     *out = parsed;
     return NULL;
