@@ -25,7 +25,7 @@ static int socket_failed(int error, const char *what, const char *module, char *
 
 static int open_sockets(struct dp_server *s, char *why)
 {
-    static const uint32_t groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE };
+    static const uint32_t groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF };
     int error = xfrm_open(&s->xfrm);
     if (!error)
         error = xfrm_open_events(&s->xfrm_events);

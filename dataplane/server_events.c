@@ -128,6 +128,14 @@ static void on_route(struct dp_server *s, const struct nlmsghdr *message)
             s->doubts |= DOUBT_PATHS;
 }
 
+/* On systems with systemd every new link soon gets the host's own rp_filter (systemd-sysctl, by udev's rule). */
+static void on_setting(struct dp_server *s, const struct nlmsghdr *message)
+{
+    int link;
+    if (path_read_setting(message, &link) && server_link_ours(s, link, NULL))
+        s->doubts |= DOUBT_LINKS;
+}
+
 static void take_route(void *context, const struct nlmsghdr *message)
 {
     struct dp_server *s = context;
@@ -138,6 +146,7 @@ static void take_route(void *context, const struct nlmsghdr *message)
     case RTM_DELADDR: on_address(s, message); break;
     case RTM_NEWROUTE:
     case RTM_DELROUTE: on_route(s, message); break;
+    case RTM_NEWNETCONF: on_setting(s, message); break;
     default: break;
     }
 }

@@ -155,6 +155,19 @@ int path_all_rp_filter(struct netlink *n, uint32_t *value)
     return netlink_transact(n, &request, take_rp_filter, value);
 }
 
+bool path_read_setting(const struct nlmsghdr *message, int *link)
+{
+    const struct nlattr *table[NETCONFA_IFINDEX + 1];
+    uint32_t index;
+    if (message->nlmsg_type != RTM_NEWNETCONF || !netlink_payload(message, sizeof(struct netconfmsg)))
+        return false;
+    netlink_attributes(message, sizeof(struct netconfmsg), table, NETCONFA_IFINDEX);
+    if (!netlink_u32(table[NETCONFA_IFINDEX], &index))
+        return false;
+    *link = (int)index;
+    return true;
+}
+
 bool path_read_route(const struct nlmsghdr *message, struct path_route *route)
 {
     const struct nlattr *table[RTA_OIF + 1];

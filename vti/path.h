@@ -27,5 +27,7 @@ int path_all_rp_filter(struct netlink *route, uint32_t *value);
 struct path_route { struct prefix to; int link; };
 /* RTM_NEWROUTE or RTM_DELROUTE: where it leads; link 0: several or none. */
 bool path_read_route(const struct nlmsghdr *message, struct path_route *route);
+/* RTM_NEWNETCONF: a sysctl of IPv4 changed, of this link or (negative) of all. */
+bool path_read_setting(const struct nlmsghdr *message, int *link);
 
 #endif

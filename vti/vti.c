@@ -141,11 +141,13 @@ static int mark(struct netlink *n, const struct vti *v)
     return netlink_transact(n, &request, NULL, NULL);
 }
 
+static uint32_t rp_filter_wanted(const struct vti *v) { return v->loose ? 2 : 0; }
+
 static int configure(struct netlink *n, const struct vti *v, char *why, size_t size)
 {
     const struct vti_setting settings[] = {
         { IPV4_DEVCONF_NOPOLICY, 1 },
-        { IPV4_DEVCONF_RP_FILTER, v->loose ? 2 : 0 },
+        { IPV4_DEVCONF_RP_FILTER, rp_filter_wanted(v) },
         { IPV4_DEVCONF_FORWARDING, 1 },
         { IPV4_DEVCONF_SEND_REDIRECTS, 0 },
         { IPV4_DEVCONF_ACCEPT_REDIRECTS, 0 },
@@ -314,6 +316,17 @@ static bool marked_wrong(const struct vti *v, const struct vti_seen *seen)
     return v->signal == VTI_DORMANT ? !dormant : seen->mode == IF_LINK_MODE_DORMANT;
 }
 
+/* Without these two packets are dropped: those that come by the other tunnel than the one that leads back, or all. */
+static bool set_wrong(const struct vti *v, const struct vti_seen *seen)
+{
+    bool wrong = false;
+    for (size_t i = 0; i < seen->setting_count; i++) {
+        const struct vti_setting *s = &seen->settings[i];
+        wrong |= (s->what == IPV4_DEVCONF_NOPOLICY && s->value == 0) || (s->what == IPV4_DEVCONF_RP_FILTER && s->value != rp_filter_wanted(v));
+    }
+    return wrong;
+}
+
 struct search { int index; struct prefix wanted; bool found; };
 
 static void look_for_added(void *context, const struct nlmsghdr *message)
@@ -382,6 +395,11 @@ int vti_mend(struct netlink *n, struct vti *v, char *mended, char *why, size_t s
     } else if (!error && v->signal != VTI_DOWN && !seen.up) {
         error = configure(n, v, why, size);
         snprintf(mended, size, "%s: somebody set the VTI down; it is up again, but routes of others on it are gone", v->shape.name);
+    }
+    if (!error && set_wrong(v, &seen)) {
+        error = configure(n, v, why, size);
+        snprintf(mended, size, "%s: somebody set rp_filter or disable_policy of the VTI (systemd-sysctl does, where /usr/lib/sysctl.d has "
+                 "net.ipv4.conf.*.rp_filter); they are as the tunnel needs them again", v->shape.name);
     }
     if (!error && marked_wrong(v, &seen)) { /* by itself: a link that comes up forgets it */
         error = mark(n, v);

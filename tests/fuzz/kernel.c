@@ -223,6 +223,7 @@ static struct object *blank(enum object_kind kind, uint16_t type, size_t size)
     struct object *o = kernel_pick(OBJECT_FREE, 0);
     must(o != NULL);
     memset(&o->message, 0, sizeof o->message);
+    memset(o->settings, 0, sizeof o->settings);
     o->kind = kind;
     mnl_nlmsg_put_header(&o->message);
     o->message.header.nlmsg_type = type;

@@ -7,6 +7,7 @@
 #ifndef TESTS_FUZZ_KERNEL_H
 #define TESTS_FUZZ_KERNEL_H
 
+#include <linux/ip.h>
 #include <linux/netlink.h>
 
 #include "base/addr.h"
@@ -18,7 +19,8 @@ enum object_kind { OBJECT_FREE, OBJECT_SA, OBJECT_POLICY, OBJECT_LINK, OBJECT_AD
 
 struct object {
     enum object_kind kind;
-    int index;                           /* of a link */
+    int index;                           /* of a link; and its sysctls of IPv4, the first has number 1 */
+    uint32_t settings[IPV4_DEVCONF_MAX];
     union { struct nlmsghdr header; uint8_t octets[KERNEL_OBJECT_MAX]; uint64_t alignment; } message;
 };
 

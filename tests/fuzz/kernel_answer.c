@@ -112,6 +112,7 @@ static void keep(struct object *o, const struct nlmsghdr *m, uint16_t type)
 {
     must(m->nlmsg_len <= KERNEL_OBJECT_MAX);
     memset(&o->message, 0, sizeof o->message);
+    memset(o->settings, 0, sizeof o->settings);
     memcpy(&o->message, m, m->nlmsg_len);
     o->message.header.nlmsg_type = type;
     o->message.header.nlmsg_flags = 0;
@@ -142,6 +143,33 @@ static int drop(enum object_kind kind, const struct nlmsghdr *m, same_object *sa
     return 0;
 }
 
+static const struct nlattr *within(const struct nlattr *nest, uint16_t type)
+{
+    int left = (int)mnl_attr_get_payload_len(nest);
+    for (const struct nlattr *a = mnl_attr_get_payload(nest); mnl_attr_ok(a, left); a = next_attribute(a, &left))
+        if (mnl_attr_get_type(a) == type)
+            return a;
+    return NULL;
+}
+
+static void keep_settings(struct object *o, const struct nlattr *families)
+{
+    const struct nlattr *inet = within(families, AF_INET), *list = inet ? within(inet, IFLA_INET_CONF) : NULL;
+    must(list != NULL);
+    int left = (int)mnl_attr_get_payload_len(list);
+    for (const struct nlattr *a = mnl_attr_get_payload(list); mnl_attr_ok(a, left); a = next_attribute(a, &left))
+        if (mnl_attr_get_type(a) >= 1 && mnl_attr_get_type(a) <= IPV4_DEVCONF_MAX)
+            o->settings[mnl_attr_get_type(a) - 1] = mnl_attr_get_u32(a);
+}
+
+static void show_settings(struct nlmsghdr *out, const struct object *o)
+{
+    struct nlattr *families = mnl_attr_nest_start(out, IFLA_AF_SPEC), *inet = mnl_attr_nest_start(out, AF_INET);
+    mnl_attr_put(out, IFLA_INET_CONF, sizeof o->settings, o->settings);
+    mnl_attr_nest_end(out, inet);
+    mnl_attr_nest_end(out, families);
+}
+
 /* A change of a link: its attributes come last, where they count. */
 static int change_link(struct object *o, const struct nlmsghdr *m)
 {
@@ -150,7 +178,9 @@ static int change_link(struct object *o, const struct nlmsghdr *m)
     int left;
     mine->ifi_flags = (mine->ifi_flags & ~fixed->ifi_change) | (fixed->ifi_flags & fixed->ifi_change);
     for (const struct nlattr *a = first_attribute(m, sizeof *fixed, &left); mnl_attr_ok(a, left); a = next_attribute(a, &left))
-        if (!mnl_attr_put_check(&o->message.header, KERNEL_OBJECT_MAX, mnl_attr_get_type(a), mnl_attr_get_payload_len(a), mnl_attr_get_payload(a)))
+        if (mnl_attr_get_type(a) == IFLA_AF_SPEC)
+            keep_settings(o, a);
+        else if (!mnl_attr_put_check(&o->message.header, KERNEL_OBJECT_MAX, mnl_attr_get_type(a), mnl_attr_get_payload_len(a), mnl_attr_get_payload(a)))
             return ENOBUFS;
     return 0;
 }
@@ -258,6 +288,8 @@ static void show(struct kernel_socket *s, const struct nlmsghdr *m, const struct
     out->nlmsg_seq = m->nlmsg_seq;
     out->nlmsg_pid = m->nlmsg_pid;
     out->nlmsg_flags = flags;
+    if (o->kind == OBJECT_LINK)
+        show_settings(out, o);
     end(w, out);
 }
 

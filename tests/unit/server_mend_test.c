@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/netconf.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -271,6 +272,25 @@ static void test_mtu_changed(void **state)
     stop();
 }
 
+/* udev has systemd-sysctl set what /usr/lib/sysctl.d says of all links, some time after a link was made. */
+static void test_strict_filter(void **state)
+{
+    (void)state;
+    union netlink_request request;
+    start_living();
+    struct object *o = link_object("vti00");
+    uint32_t *filter = &o->settings[IPV4_DEVCONF_RP_FILTER - 1];
+    assert_int_equal(*filter, 2);
+    *filter = 1;
+    ((struct netconfmsg *)netlink_begin(&request, RTM_NEWNETCONF, 0, sizeof(struct netconfmsg)))->ncm_family = AF_INET;
+    mnl_attr_put_u32(&request.header, NETCONFA_IFINDEX, (uint32_t)o->index);
+    mnl_attr_put_u32(&request.header, NETCONFA_RP_FILTER, 1);
+    kernel_notify(NETLINK_ROUTE, &request, request.header.nlmsg_len);
+    settle();
+    assert_int_equal(*filter, 2);
+    stop();
+}
+
 static unsigned seen_hopless;
 
 static int look_for_hopless(int protocol, const struct nlmsghdr *m)
@@ -400,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup(test_other_names_after_a_crash, make_world),
         cmocka_unit_test_setup(test_swapped_after_a_crash, make_world),
         cmocka_unit_test_setup(test_mtu_changed, make_world),
+        cmocka_unit_test_setup(test_strict_filter, make_world),
         cmocka_unit_test_setup(test_name_taken_by_another, make_world),
         cmocka_unit_test_setup(test_reload_leaves_no_moment_without, make_world),
         cmocka_unit_test_setup(test_reload_while_refused, make_world),
