@@ -117,6 +117,20 @@ static ssize_t read_all(int fd, char *out, size_t room)
     }
 }
 
+/* What is left unread may be half of the tunnels. */
+static bool length_pass(struct load *load, const char *path, struct place from, size_t length, size_t room)
+{
+    struct place at = from.line ? from : place_of(path, 0, 0);
+    if (length < room)
+        return true;
+    if (room > PARSE_FILE_MAX)
+        report_error(load->report, at, "'%s' has more than %d bytes; that is no configuration of tunnels; name the right file",
+                     SHOW(path), PARSE_FILE_MAX);
+    else
+        report_error(load->report, at, "'%s' grows while it is read; try again when it is written", SHOW(path));
+    return false;
+}
+
 static char *descriptor_read(struct load *load, int fd, const char *path, struct place from, bool secret)
 {
     struct stat status;
@@ -126,7 +140,7 @@ static char *descriptor_read(struct load *load, int fd, const char *path, struct
     }
     if (!kind_pass(load, path, from, &status) || (secret && !secret_mode_pass(load, path, &status)))
         return NULL;
-    size_t room = S_ISREG(status.st_mode) && status.st_size > 0 ? (size_t)status.st_size + 1 : PARSE_FILE_MAX;
+    size_t room = S_ISREG(status.st_mode) && status.st_size > 0 ? (size_t)status.st_size + 1 : PARSE_FILE_MAX + 1;
     struct source *source = source_new(load, path, room);
     if (!source) {
         report_error(load->report, place_of(path, 0, 0), "there is no memory left to read the file");
@@ -137,6 +151,8 @@ static char *descriptor_read(struct load *load, int fd, const char *path, struct
         open_failed(load, path, from, errno);
         return NULL;
     }
+    if (!length_pass(load, path, from, (size_t)length, room))
+        return NULL;
     source->length = (size_t)length;
     source->text[length] = '\0';
     return source->text;

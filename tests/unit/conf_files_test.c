@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/minicpe-files-XXXXXX";
@@ -96,6 +97,25 @@ static void warned_and_missing(void **state)
     fputs(tunnel, file);
     fclose(file);
     assert_int_equal(load("w.conf", "t.secrets", false, "esp=nothing: 'nothing' is no cipher"), 1);
+}
+
+/* A pipe tells no size beforehand: what does not fit must not be taken for the end. */
+static void too_much_of_a_pipe(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo("p.conf", 0600), 0);
+    pid_t writer = fork();
+    if (writer == 0) {
+        FILE *file = fopen("p.conf", "wb");
+        fputs(tunnel, file);
+        for (int i = 0; i < PARSE_FILE_MAX / 8 + 1; i++)
+            fputs("# more \n", file);
+        fputs("conn lost\n", file);
+        _exit(fclose(file));
+    }
+    assert_int_equal(load("p.conf", "t.secrets", false, "has more than 1048576 bytes"), 1);
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
+    unlink("p.conf");
 }
 
 static void owners(void **state)
@@ -247,7 +267,7 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(modes), cmocka_unit_test(included_modes), cmocka_unit_test(included_missing), cmocka_unit_test(warned_and_missing), cmocka_unit_test(unreadable), cmocka_unit_test(unlistable_folder),
+        cmocka_unit_test(modes), cmocka_unit_test(included_modes), cmocka_unit_test(included_missing), cmocka_unit_test(too_much_of_a_pipe), cmocka_unit_test(warned_and_missing), cmocka_unit_test(unreadable), cmocka_unit_test(unlistable_folder),
         cmocka_unit_test(include_storm), cmocka_unit_test(secrets_path), cmocka_unit_test(long_paths), cmocka_unit_test(owners), cmocka_unit_test(folders),
     };
     return cmocka_run_group_tests(tests, enter, leave);
