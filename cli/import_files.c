@@ -91,17 +91,20 @@ static bool name_file(struct import *import, struct output *output)
     return true;
 }
 
-/* All that are in the way at once. */
+/* All that are in the way at once. --force replaces files, and a folder is none: found after the first had its name, it would be half done. */
 static bool places_free(struct import *import, const struct output outputs[FILES])
 {
     struct stat status;
     char path[PATH_LENGTH];
     bool fine = true;
-    for (size_t i = 0; i < FILES && !import->force; i++) {
+    for (size_t i = 0; i < FILES; i++) {
         snprintf(path, sizeof path, "%s/%s", import->folder, outputs[i].name);
         if (!outputs[i].text || !*outputs[i].text || lstat(path, &status) != 0)
             continue;
-        import_say(import, CONF_ERROR, "%s is there already; move it away, choose another folder with --out, or say --force", path);
+        if (import->force && !S_ISDIR(status.st_mode))
+            continue;
+        import_say(import, CONF_ERROR, import->force ? "%s is a folder; move it away, or choose another folder with --out"
+                                                     : "%s is there already; move it away, choose another folder with --out, or say --force", path);
         fine = false;
     }
     return fine;

@@ -224,7 +224,7 @@ static void judge_ways(struct import *import, const struct import_tunnel *t)
 {
     struct addr headend;
     char text[PREFIX_TEXT_MAX];
-    for (size_t i = 0; addr_parse(&headend, t->headend) && i < import->vcn.count; i++)
+    for (size_t i = 0; !t->left_out && addr_parse(&headend, t->headend) && i < import->vcn.count; i++)
         if (prefix_contains(&import->vcn.at[i], &headend))
             SAY(CONF_ERROR, t, "its headend lies in %s, which --vcn names: the tunnel's own packets would be routed into the tunnel; name the VCN's "
                 "networks only", prefix_print(&import->vcn.at[i], text));

@@ -201,6 +201,40 @@ static void keeps_what_is_there(void **state)
     assert_int_equal(clear_folder(), 3);
 }
 
+/* Nothing is written means nothing, also where only the second file cannot get its name. */
+static void a_folder_in_the_way(void **state)
+{
+    (void)state;
+    static char text[TEXT_MAX];
+    char path[128];
+    const struct run run = { "in the way", 1, { "sdk.json", "--force" } };
+    snprintf(path, sizeof path, "%s/tunnels.secrets", out);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(run_import(&run, text), 1);
+    assert_non_null(strstr(text, "tunnels.secrets is a folder"));
+    assert_null(strstr(text, "wrote"));
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(clear_folder(), 0);
+}
+
+/* What is left out is not judged. */
+static void terminated(void **state)
+{
+    (void)state;
+    static char text[TEXT_MAX];
+    static const char tunnels[] = "[{\"vpn-ip\": \"198.51.100.1\", \"routing\": \"STATIC\", \"ike-version\": \"V1\", \"cpe-ip\": \"192.0.2.1\", "
+                                  "\"shared-secret\": \"OfTheTest012345678\", \"lifecycle-state\": \"AVAILABLE\"}, "
+                                  "{\"vpn-ip\": \"10.0.0.9\", \"routing\": \"STATIC\", \"lifecycle-state\": \"TERMINATED\"}]";
+    const struct run run = { "terminated", 0, { cut_file, "--vcn", "10.0.0.0/16" } };
+    FILE *file = fopen(cut_file, "w");
+    assert_non_null(file);
+    fputs(tunnels, file);
+    fclose(file);
+    assert_int_equal(run_import(&run, text), 0);
+    assert_int_equal(clear_folder(), 2);
+    unlink(cut_file);
+}
+
 static void a_folder_that_is_not_there(void **state)
 {
     (void)state;
@@ -343,7 +377,7 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_files), cmocka_unit_test(keeps_what_is_there), cmocka_unit_test(a_folder_that_is_not_there),
+        cmocka_unit_test(golden_files), cmocka_unit_test(keeps_what_is_there), cmocka_unit_test(a_folder_in_the_way), cmocka_unit_test(terminated), cmocka_unit_test(a_folder_that_is_not_there),
         cmocka_unit_test(truncated),    cmocka_unit_test(asks_at_a_terminal),  cmocka_unit_test(mutated),
     };
     return cmocka_run_group_tests(tests, enter, leave);
