@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 
 enum { ANSWER_SECONDS = 5, RELOAD_SECONDS = 60, LINES_MAX = 100000 };
@@ -64,13 +65,11 @@ static int no_answer(ssize_t got)
     return CLI_DENIED;
 }
 
-/* The engine faces the network: what it says is printable before it reaches a terminal. */
+/* The engine faces the network: what it says is printable before it reaches a terminal, and well-formed for JSON. */
 static void clean_text(char *text, size_t size)
 {
     text[size - 1] = '\0';
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    text_clean(text);
 }
 
 static void clean_tunnel(struct control_tunnel *tunnel)

@@ -6,6 +6,8 @@
  */
 #include "conf/report.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,19 +36,6 @@ static struct conf_message *message_new(struct conf_report *report)
     return message;
 }
 
-static size_t character_length(const unsigned char *p);
-
-/* Whatever a message quotes, it stays one printable line. */
-static void text_clean(char *text)
-{
-    for (unsigned char *p = (unsigned char *)text; *p;) {
-        size_t length = character_length(p);
-        if (length == 0)
-            *p = '?';
-        p += length ? length : 1;
-    }
-}
-
 void report_add(struct conf_report *report, enum conf_severity severity, struct place at, const char *format, ...)
 {
     report->errors += severity == CONF_ERROR;
@@ -72,25 +61,11 @@ void report_add(struct conf_report *report, enum conf_severity severity, struct 
     text_clean(message->text);
 }
 
-/* Octets of the well-formed, printable character at `p`, or 0. C1 controls count as not printable. */
-static size_t character_length(const unsigned char *p)
-{
-    if (*p < 0x80)
-        return *p >= 0x20 && *p != 0x7f;
-    size_t length = *p >= 0xf0 && *p < 0xf5 ? 4 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xc2 && *p < 0xe0 ? 2 : 0;
-    if (*p == 0xc2 && p[1] < 0xa0)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return length;
-}
-
 const char *report_show(char out[REPORT_SHOW_MAX], const char *text)
 {
     size_t used = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t length = character_length(p);
+    for (const char *p = text; *p;) {
+        size_t length = text_character(p);
         if (used + length + 4 >= REPORT_SHOW_MAX) {
             memcpy(out + used, "...", 3);
             used += 3;

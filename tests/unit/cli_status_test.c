@@ -6,10 +6,13 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/events.h"
 #include "cli/words.h"
 
 static const int64_t NOW = 1772366400000000; /* 2026-03-01T12:00:00Z */
@@ -319,11 +322,31 @@ static void verbs(void **state)
     assert_int_equal(cli_verb_run(cli_verb_find("rekey"), 1, nameless), CLI_DENIED);
 }
 
+/* A name or an identity may be Latin-1 in the file, and a sentence may be cut within a character: JSON is made all the same. */
+static void no_utf8(void **state)
+{
+    (void)state;
+    int pair[2];
+    struct control_event event = { .header = control_header_of(CONTROL_EVENT), .name = "caf\xe9", .kind = "warning", .text = "cut \xe3\x81" };
+    struct control_event got;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    assert_int_equal(send(pair[0], &event, sizeof event, 0), sizeof event);
+    assert_int_equal(client_next_event(pair[1], &got), 0);
+    assert_string_equal(got.name, "caf?");
+    assert_string_equal(got.text, "cut ??");
+    json_t *object = events_json(&got);
+    assert_non_null(object);
+    json_decref(object);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_in_a_pipe), cmocka_unit_test(on_terminals), cmocka_unit_test(colours), cmocka_unit_test(fits_the_schema), cmocka_unit_test(health), cmocka_unit_test(json),
         cmocka_unit_test(block_and_brief), cmocka_unit_test(words),              cmocka_unit_test(verbs),
+        cmocka_unit_test(no_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
