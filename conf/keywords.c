@@ -63,8 +63,8 @@ const char *keyword_nearest(const char *written, enum keyword_scope scope, char 
     for (size_t i = 0; i < keyword_count; i++) {
         const struct keyword *row = &keyword_table[i];
         char known[CONF_NAME_MAX];
-        if ((row->scope == KEYWORD_SETUP) != (scope == KEYWORD_SETUP) || row->support == KEYWORD_REFUSED)
-            continue;
+        if ((row->scope == KEYWORD_SETUP) != (scope == KEYWORD_SETUP) || (row->support == KEYWORD_REFUSED && !row->neutral))
+            continue;                    /* nobody means what is refused whatever it says */
         for (int side = 0; side < (row->scope == KEYWORD_END ? 2 : 1); side++) {
             snprintf(known, sizeof known, "%s%s", row->scope == KEYWORD_END ? sides[side] : "", row->name);
             nearer(written, known, &limit, out);
