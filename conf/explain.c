@@ -87,6 +87,8 @@ int conf_explain(const char *path, conf_line_each *each, void *context)
         struct conf_line line = { .file = report_show(file, all[i].setting->at.file), .line = all[i].setting->at.line,
                                   .section = report_show(name, all[i].name), .key = report_show(key, all[i].setting->key),
                                   .value = report_show(value, all[i].setting->value) };
+        if (all[i].setting->bad)
+            continue;                    /* its line cannot be read */
         judge(&all[i], &line, why);
         each(context, &line);
     }

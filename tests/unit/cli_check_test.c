@@ -391,6 +391,19 @@ static void explained(void **state)
     out = fmemopen(text, sizeof text, "w");
     assert_int_equal(check_explain("tests/check/nowhere.conf", out), 2);
     fclose(out);
+    /* A line that cannot be read is not said to be used. */
+    char path[128];
+    snprintf(path, sizeof path, "%s/unread.conf", root);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("conn a\n auto: start\n mtu=1400\n", file);
+    fclose(file);
+    out = fmemopen(text, sizeof text, "w");
+    assert_int_equal(check_explain(path, out), 0);
+    fclose(out);
+    assert_null(strstr(text, "auto"));
+    assert_non_null(strstr(text, "mtu=1400"));
+    unlink(path);
 }
 
 static int enter(void **state)
