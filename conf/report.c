@@ -176,7 +176,7 @@ static void keep_folder(struct conf_report *report, const char *path, size_t len
 
 void report_folder(struct conf_report *report, const char *path)
 {
-    keep_folder(report, path, strcspn(path, "*?["));
+    keep_folder(report, path, strcspn(path, "*?[{"));
     char *real = realpath(path, NULL);
     if (real)
         keep_folder(report, real, strlen(real));

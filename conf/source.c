@@ -222,12 +222,13 @@ void source_include(struct load *load, const char *pattern, struct place from, u
         report_error(load->report, from, "the name of the file to include is too long");
         return;
     }
-    if (!strpbrk(path, "*?[")) {
+    if (!strpbrk(path, "*?[{")) {
         one_include(load, path, from, depth, each);
         return;
     }
     report_folder(load->report, path);
-    int result = glob(path, 0, unlistable, &found);
+    /* Braces are of Libreswan 4; 5 has them no more. */
+    int result = glob(path, GLOB_BRACE, unlistable, &found);
     if (result == 0)
         for (size_t i = 0; i < found.gl_pathc; i++)
             one_include(load, found.gl_pathv[i], from, depth, each);
