@@ -48,6 +48,7 @@ static void server_free(struct dp_server *s)
     netlink_close(&s->clamp_events);
     dp_held_close(&s->held);
     server_tables_free(s);
+    free(s->clamps);
     free(s);
 }
 

@@ -83,7 +83,5 @@ void server_clamp_close(struct dp_server *s)
     char why[DP_WHY_MAX];
     if (s->clamp_count && clamp_set(NULL, 0, &s->clamp_port, why, sizeof why))
         log_warning("%s", why);
-    free(s->clamps);
-    s->clamps = NULL;
     s->clamp_count = 0;
 }
