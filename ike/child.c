@@ -309,6 +309,7 @@ void child_up(struct ike *ike, struct tunnel *tunnel, struct child *c)
     tunnel->cause_known_at = MONO_NEVER; /* what failed before is over, and tells nothing of a failure that comes later */
     peer->failures = 0;
     liveness_child_up(ike, tunnel);
+    tunnel->one_way.since = MONO_NEVER;
     char spis[64];
     snprintf(spis, sizeof spis, "SPIs %08x in, %08x out", c->spi_in, c->spi_out);
     if (tunnel->state == IKE_STATE_UP) {

@@ -61,14 +61,16 @@ static void take_traffic(struct ike *ike, struct tunnel *tunnel, struct child *c
     struct peer *peer = &ike->peers[tunnel->peer];
     if (moved)
         hints_traffic(ike, peer, in ? DP_IN : DP_OUT);
-    if (!in) {
+    if (in) {
+        c->traffic_in_at = ike->now;
+        c->presumed = false;
+        peer_heard(ike, peer);
+        install_waiting(ike, tunnel, c);
+    } else {
         peer->keepalive_at = ike->now;
-        return;
     }
-    c->traffic_in_at = ike->now;
-    c->presumed = false;
-    peer_heard(ike, peer);
-    install_waiting(ike, tunnel, c);
+    if (moved)
+        hints_pair(ike, tunnel, c, in ? DP_IN : DP_OUT);
 }
 
 /* What this tunnel's SAs carried in the time of an engine before this one. */

@@ -219,6 +219,8 @@ void liveness_answered(struct ike *ike, struct peer *peer, struct mono sent)
     }
     if (mono_reached(sent, peer->prove_began))
         proven(ike, peer);
+    if (!peer->silent)
+        hints_renew(ike, peer);
 }
 
 /* What it had before may be gone at the other end, so new IPsec SAs follow. */

@@ -233,6 +233,7 @@ static void take_next(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, 
     bytes_wipe(&q, sizeof q);
     tunnel->child[slot->child].spi_out = slot->spi_out;
     peer_heard(ike, peer);
+    hints_quick_answered(ike, peer);
     peer_adopt_path(ike, peer, sa, path);
     install_next(ike, tunnel, slot);
 }

@@ -78,6 +78,7 @@ static void fill(struct ike *ike, struct tunnel *tunnel)
     tunnel->wanted = conf->autostart == CONF_AUTO_START;
     tunnel->state = tunnel->wanted ? IKE_STATE_NO_ROUTE : IKE_STATE_DOWN;
     tunnel->since = tunnel->retry_at = ike->now;
+    tunnel->one_way.since = MONO_NEVER;
     struct peer *peer = peer_for(ike, conf);
     tunnel->peer = peer->index;
     peer_choose(ike, peer);

@@ -132,6 +132,11 @@ struct child {
     bool renew;                            /* to be replaced in any case: see child_renew */
 };
 
+struct one_way {                           /* hints.c: packets go out on the pair and none come in */
+    struct mono since, last;               /* since: NEVER if not so */
+    unsigned pairs;                        /* made in a row for that, which changed nothing */
+};
+
 struct tunnel {
     const struct conf_conn *conf;          /* NULL: the slot is empty */
     uint16_t index, peer;
@@ -147,6 +152,7 @@ struct tunnel {
     unsigned failures, undone;             /* undone: pairs in a row that the headend deleted when they were hardly there */
     uint32_t established;
     bool told_alive;
+    struct one_way one_way;
     bool unproven, doubted;    /* liveness.c: no answer came since its SAs are new; the headend may have lost them */
     struct quick quick[TUNNEL_QUICKS_MAX];
     struct child child[TUNNEL_CHILDREN_MAX];
@@ -363,6 +369,9 @@ struct mono liveness_deadline(const struct ike *ike, const struct peer *peer, co
 
 /* ---- hints.c ---- */
 void hints_traffic(struct ike *ike, struct peer *peer, enum dp_direction direction);
+void hints_pair(struct ike *ike, struct tunnel *tunnel, const struct child *child, enum dp_direction direction);
+void hints_renew(struct ike *ike, struct peer *peer);
+void hints_quick_answered(struct ike *ike, struct peer *peer);
 void hints_answered(struct peer *peer);
 void hints_tick(struct ike *ike, struct peer *peer);
 struct mono hints_deadline(const struct peer *peer);

@@ -209,7 +209,7 @@ static void test_cause_of_before(void **state)
     world_check(w, tunnel(w, NEAR)->cause == IKE_CAUSE_PEER_DELETED);
     world_run(w, MONO_S(60));
     world_check(w, world_up(w));
-    lose[NEAR][MESSAGE_QM1] = lose[NEAR][MESSAGE_MM1] = true;
+    lose[NEAR][MESSAGE_QM1] = lose[NEAR][MESSAGE_MM1] = lose[FAR][MESSAGE_QM1] = true;
     plane_gone(w, NEAR, DP_IN, 0);
     plane_gone(w, NEAR, DP_OUT, 0);
     world_run(w, MONO_S(60));
@@ -293,6 +293,61 @@ static void test_third_meets_delete(void **state)
     }
 }
 
+/* ---- the headend has the pair no more, and nobody heard of it ---- */
+
+static struct world *with_traffic(const char *name)
+{
+    struct world *w = up(name);
+    w->traffic_us = MONO_MS(100); /* as the kernel tells */
+    tunnel(w, FAR)->wanted = false;
+    world_run(w, MONO_S(30));
+    return w;
+}
+
+static void test_delete_is_lost(void **state)
+{
+    (void)state;
+    struct world *w = with_traffic("the headend took the pair down and its Delete was lost");
+    lose[FAR][MESSAGE_INFO] = true;
+    w->ends[FAR].ike->now = w->now;
+    tunnel_stop(w->ends[FAR].ike, tunnel(w, FAR));
+    world_drain(w, FAR);
+    lose[FAR][MESSAGE_INFO] = false;
+    world_check(w, peer_sa_best(peer(w, FAR)) && !world_up(w));
+    world_check(w, world_run_until(w, world_up, MONO_S(12)));
+    unsigned quicks = w->network.kinds[NEAR][MESSAGE_QM1];
+    world_run(w, MONO_S(600));
+    world_check(w, world_up(w) && w->network.kinds[NEAR][MESSAGE_QM1] == quicks && tunnel(w, NEAR)->one_way.pairs == 0);
+    world_free(w);
+}
+
+/* OCI answers over either tunnel: for hours packets may go one way only, and a few come in now and then. */
+static void only_out(struct world *w)
+{
+    struct child *c = child_current(tunnel(w, NEAR));
+    static uint64_t packets;
+    bool in = world_random(w) % 300 == 0;
+    if (c)
+        world_dp_event(w, NEAR, &(struct dp_event){ .type = DP_EVENT_TRAFFIC, .direction = in ? DP_IN : DP_OUT, .conn = 0,
+                                                    .spi = in ? c->spi_in : c->spi_out, .packets = ++packets, .bytes = packets * 100 });
+    world_at(w, MONO_MS(100), only_out);
+}
+
+static void test_one_way_is_normal(void **state)
+{
+    (void)state;
+    struct world *w = up("packets go one way only for eight hours");
+    w->traffic_us = 0;
+    unsigned quicks = w->network.kinds[NEAR][MESSAGE_QM1] + w->network.kinds[FAR][MESSAGE_QM1];
+    flow_count_from_now(w);
+    only_out(w);
+    world_run(w, MONO_S(8 * 3600));
+    quicks = w->network.kinds[NEAR][MESSAGE_QM1] + w->network.kinds[FAR][MESSAGE_QM1] - quicks;
+    print_message("%s: %u Quick Modes\n", w->what, quicks);
+    world_check(w, world_up(w) && flow_lost(w) == 0 && quicks > 10 && quicks <= 30);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +361,8 @@ int main(void)
         cmocka_unit_test(test_other_is_left_alone),
         cmocka_unit_test(test_given_up_there),
         cmocka_unit_test(test_third_meets_delete),
+        cmocka_unit_test(test_delete_is_lost),
+        cmocka_unit_test(test_one_way_is_normal),
     };
     world_filter();
     return cmocka_run_group_tests_name("simulation: what must not last", tests, NULL, NULL);
