@@ -105,7 +105,7 @@ static void on_link(struct dp_server *s, const struct nlmsghdr *message)
     s->doubts |= ours ? DOUBT_LINKS | DOUBT_ROUTES : DOUBT_PATHS; /* a link that goes down takes its routes along, silently */
 }
 
-/* With an address the kernel takes the routes along that prefer it as their source, before Linux 6.6 silently. */
+/* With an address the kernel takes the routes along that prefer it as their source, and not every kernel tells of them. */
 static void on_address(struct dp_server *s, const struct nlmsghdr *message)
 {
     const struct ifaddrmsg *fixed = netlink_payload(message, sizeof *fixed);

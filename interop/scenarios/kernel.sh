@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # in: check asan
 #
-# The data plane's own tests against this kernel: links, policies, SAs, events, leftovers, permits, reloads; and each of its
-# netlink messages and allocations failing. Another list in $kernel_tests is for scenarios that source this one.
+# The data plane's own tests against this kernel: links, policies, SAs, events, leftovers, permits, reloads, what others
+# undo; and each of its netlink messages and allocations failing. Another list in $kernel_tests is for scenarios that
+# source this one.
 minicpe_only
-[ -n "${kernel_tests:-}" ] || kernel_tests=(dataplane_test dataplane_faults_test reload_test)
+[ -n "${kernel_tests:-}" ] || kernel_tests=(dataplane_test dataplane_faults_test reload_test mend_test)
 for name in "${kernel_tests[@]}"; do
 	program=$(dirname "$MINICPE")/tests/kernel/$name
 	[ -x "$program" ] || bail "there is no $program (make tests builds it)"

@@ -174,7 +174,7 @@ static struct object *address_object(const struct addr *wanted)
 
 /* ---- addresses ---- */
 
-/* The kernel takes the routes along that prefer an address as their source, before Linux 6.6 without a word. */
+/* The kernel takes the routes along that prefer an address as their source; here it does not tell. */
 static void test_preferred_source_gone_and_back(void **state)
 {
     (void)state;
