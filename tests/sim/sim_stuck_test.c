@@ -327,9 +327,10 @@ static void only_out(struct world *w)
     struct child *c = child_current(tunnel(w, NEAR));
     static uint64_t packets;
     bool in = world_random(w) % 300 == 0;
+    packets++;
     if (c)
         world_dp_event(w, NEAR, &(struct dp_event){ .type = DP_EVENT_TRAFFIC, .direction = in ? DP_IN : DP_OUT, .conn = 0,
-                                                    .spi = in ? c->spi_in : c->spi_out, .packets = ++packets, .bytes = packets * 100 });
+                                                    .spi = in ? c->spi_in : c->spi_out, .packets = packets, .bytes = packets * 100 });
     world_at(w, MONO_MS(100), only_out);
 }
 
