@@ -75,13 +75,19 @@ pair_nat() {
 }
 
 # The packets that pass the router's wire to the CPE; SNAPLEN 0 is all of each.
-pair_capture() { # SNAPLEN
-	become router tcpdump -q -Z root -i lan -s "$1" -w "$LAB_LOG/router.pcap" -U 2>/dev/null &
+# Each packet is written at once; where every one of many counts ("whole"), to memory and at the end to the log folder,
+# since the way there is slow, and what tcpdump does not keep up with is lost.
+pair_capture() { # SNAPLEN [whole]
+	capture_file=$LAB_LOG/router.pcap
+	[ -z "${2:-}" ] || capture_file=/run/lab/router.pcap
+	# shellcheck disable=SC2046
+	become router tcpdump -q -Z root -i lan -B 16384 -s "$1" -w "$capture_file" $([ -n "${2:-}" ] || echo -U) 2>"$LAB_LOG/tcpdump.log" &
 	capture_pid=$!
 }
 pair_capture_end() {
 	kill "$capture_pid" 2>/dev/null || true
 	wait "$capture_pid" 2>/dev/null || true
+	[ "$capture_file" = "$LAB_LOG/router.pcap" ] || mv "$capture_file" "$LAB_LOG/router.pcap"
 }
 
 pair_secret() {
