@@ -102,6 +102,7 @@ bgp_start() { # TYPE BEFORE|AFTER: when the CPE's FRR starts
 	topology_up "$1"
 	bgp_headends_start
 	bgp_files
+	${bgp_change:-:} # what the scenario has other than the tutorial
 	[ "$2" != BEFORE ] || frr_cpe
 	cpe_start
 	cpe_wait_ready 30 || bail "the CPE's program is not ready after 30 s: $(tail -n 5 "$cpe_log")"

@@ -109,7 +109,14 @@ static_files() {
 	if [ "$LAB_CPE" = minicpe ]; then
 		sed -i 's/vti-routing=no/vti-routing=yes/' "$cpe_conf"
 	else
-		[ -z "${LAB_DPD:-}" ] || sed -i '/ikev2=no/a\     dpddelay=1\n     dpdtimeout=3\n     dpdaction=restart' "$cpe_conf"
+		libreswan_fastest
+	fi
+}
+
+# LAB_DPD: what Libreswan as the CPE can do at its fastest.
+libreswan_fastest() {
+	if [ "$LAB_CPE" = libreswan ] && [ -n "${LAB_DPD:-}" ]; then
+		sed -i '/ikev2=no/a\     dpddelay=1\n     dpdtimeout=3\n     dpdaction=restart' "$cpe_conf"
 	fi
 }
 
