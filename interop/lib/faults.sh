@@ -3,7 +3,8 @@
 #
 # System calls and allocations of the whole daemon that fail, one at a time, in each of the three processes, while it
 # starts, gets new keys, and stops (interop/tools/fault.c). After each the tunnels are up again, or the program ended
-# with a sentence; and after the end nothing is left. FAULT_SEED chooses where in a phase a call fails.
+# with a sentence; and after the end nothing is left. FAULT_SEED chooses where in a phase a call fails,
+# and FAULT_PART=K/N which part of all is run.
 minicpe_only
 
 fault_errors=([0]=12 [1]=105) # ENOMEM, ENOBUFS
@@ -128,6 +129,15 @@ fault_learn() {
 	note "calls in a start: $(awk '{ n += $3 } END { print n " of " NR " kinds" }' <<<"$fault_calls_start")"
 }
 
+# fault_part, of "PHASE PROCESS CALL NTH": only what belongs to FAULT_PART=K/N of all, a kind of call with all its places,
+# so that what takes hours can be run in pieces, one after the other or side by side.
+fault_part() {
+	awk -v part="${FAULT_PART:-1/1}" '
+		BEGIN { split(part, p, "/"); for (i = 0; i < 128; i++) code[sprintf("%c", i)] = i }
+		{ sum = 0; for (i = 1; i <= length($1 $2 $3); i++) sum = (sum * 31 + code[substr($1 $2 $3, i, 1)]) % 65521 }
+		sum % p[2] == p[1] - 1'
+}
+
 # fault_plan EACH: "PHASE PROCESS CALL NTH", each kind of call at so many places of each phase.
 fault_plan() {
 	local phase process call count i calls
@@ -136,7 +146,7 @@ fault_plan() {
 		while read -r process call count; do
 			for ((i = 0; i < $1 && i < count; i++)); do echo "$phase $process $call $((i == 0 ? 1 : RANDOM % count + 1))"; done
 		done <<<"${!calls}"
-	done | sort -u
+	done | sort -u | fault_part
 }
 
 faults() { # PLACES-OF-EACH-KIND MOST
@@ -147,11 +157,12 @@ faults() { # PLACES-OF-EACH-KIND MOST
 	cpe_files
 	sed -i 's/vti-routing=no/vti-routing=yes/' "$cpe_conf"
 	fault_before=$(cpe_snapshot)
-	cpe_log=$LAB_LOG/cpe.log fault_cases=0
+	cpe_log=$LAB_LOG/cpe.log fault_cases=0 fault_tried=0
 	: >"$cpe_log"
 	fault_learn
 	plan=$(fault_plan "$1" | shuf -n "$2" --random-source=<(yes "$FAULT_SEED"))
 	while read -r phase process call nth <&3; do
+		[ $((++fault_tried % 20)) != 0 ] || note "$fault_tried of $(wc -l <<<"$plan")"
 		"fault_in_$phase" "$process" "$call" "$nth" "${fault_error[$call]:-${fault_errors[nth % 2]}}"
 	done 3<<<"$plan"
 	if [ "$fault_cases" -gt 0 ]; then ok "$fault_cases calls failed, of $(wc -l <<<"$plan") planned; up again or ended in words, and nothing left"; else not_ok "no call failed at all"; fi
