@@ -46,6 +46,16 @@ static void condemn(struct channels *channels)
     channels->listener.forged(channels->listener.context);
 }
 
+/* A channel that the kernel refuses to watch would never be read again. */
+static bool is_deaf(struct channels *channels, int events)
+{
+    if (events & EV_ERROR) {
+        log_error("the kernel refuses to watch the engine's channel: the engine is ended and a new one started");
+        condemn(channels);
+    }
+    return events & EV_ERROR;
+}
+
 static void refuse_reload(struct channels *channels)
 {
     struct dp_message message;
@@ -68,10 +78,10 @@ static void take_reload(struct channels *channels)
 
 static void on_life(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct channels *channels = watcher->data;
     struct life_message message;
-    int got = life_receive(watcher->fd, &message, NULL);
+    int got = is_deaf(channels, events) ? 0 : life_receive(watcher->fd, &message, NULL);
     if (got == 0)
         return;
     if (got > 0 && message.type == LIFE_READY)
@@ -101,8 +111,10 @@ static bool take_request(struct channels *channels, const struct dp_message *mes
 
 static void on_dataplane(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct channels *channels = watcher->data;
+    if (is_deaf(channels, events))
+        return;
     for (int i = 0; i < MESSAGES_PER_WAKE && ev_is_active(watcher); i++) {
         struct dp_message message;
         ssize_t got = recv(watcher->fd, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);

@@ -288,6 +288,10 @@ static void on_client(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
     struct client *client = watcher->data;
+    if (events & EV_ERROR) { /* the kernel refuses to watch it */
+        drop(client);
+        return;
+    }
     if (client->state == CLIENT_READING) {
         answer(client);
         return;
@@ -346,8 +350,11 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)events;
     struct clients *clients = watcher->data;
+    if (events & EV_ERROR) { /* the kernel refuses to watch it: perhaps not for long */
+        rest(clients);
+        return;
+    }
     int fd = accept4(watcher->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)

@@ -33,6 +33,16 @@ static void finish(struct engine *engine, int result)
     ev_break(engine->loop, EVBREAK_ALL);
 }
 
+/* The loop tells of a descriptor that the kernel refuses to watch by an event of its own, once; a deaf engine must not live on. */
+static bool is_deaf(struct engine *engine, int events)
+{
+    if (events & EV_ERROR) {
+        log_error("the kernel refuses to watch a descriptor of the engine (no memory for it, or fs.epoll.max_user_watches is reached)");
+        finish(engine, ENGINE_FAILED);
+    }
+    return events & EV_ERROR;
+}
+
 /* ---- what comes out of the engine ---- */
 
 static void put_datagram(const struct engine *engine, const struct ike_output *output)
@@ -147,8 +157,10 @@ void engine_drain(struct engine *engine)
 
 static void on_datagram(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct engine *engine = watcher->data;
+    if (is_deaf(engine, events))
+        return;
     const struct udp_socket *from = &engine->hold->udp.socket[watcher - engine->udp];
     for (int i = 0; i < DATAGRAMS_PER_WAKE; i++) {
         struct ike_path path;
@@ -181,10 +193,12 @@ static void hint_unreachable(struct engine *engine, const struct addr *headend)
 
 static void on_icmp(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct engine *engine = watcher->data;
     uint8_t datagram[ICMP_DATAGRAM_MAX];
     struct addr headend;
+    if (is_deaf(engine, events))
+        return;
     for (int i = 0; i < ERRORS_PER_WAKE; i++) {
         ssize_t got = recv(watcher->fd, datagram, sizeof datagram, 0);
         if (got < 0)
@@ -196,10 +210,10 @@ static void on_icmp(struct ev_loop *loop, ev_io *watcher, int events)
 
 static void on_timer(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct engine *engine = watcher->data;
     uint64_t expirations;
-    if (read(watcher->fd, &expirations, sizeof expirations) < 0)
+    if (is_deaf(engine, events) || read(watcher->fd, &expirations, sizeof expirations) < 0)
         return;
     engine->armed = MONO_NEVER;
     ike_tick(engine->ike, clock_mono());
@@ -264,9 +278,11 @@ static void take_message(struct engine *engine, const struct dp_message *message
 
 static void on_dataplane(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct engine *engine = watcher->data;
     struct dp_message message;
+    if (is_deaf(engine, events))
+        return;
     for (int i = 0; i < REPLIES_PER_WAKE; i++) {
         int got = dp_client_receive(engine->hold->dataplane, &message);
         if (got < 0) /* the privileged process is gone */
@@ -281,10 +297,10 @@ static void on_dataplane(struct ev_loop *loop, ev_io *watcher, int events)
 
 static void on_life(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct engine *engine = watcher->data;
     struct life_message message;
-    int got = life_receive(watcher->fd, &message, NULL);
+    int got = is_deaf(engine, events) ? 0 : life_receive(watcher->fd, &message, NULL);
     if (got == 0)
         return;
     if (got < 0 || message.type != LIFE_STOP) {

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,13 +44,31 @@ struct privileged {
     struct channels channels;
     pid_t supervisor;
     int supervisor_channel;
-    ev_io watch_supervisor, watch_server[DP_SERVER_FDS];
+    int signals;               /* a signalfd */
+    ev_io watch_supervisor, watch_signals, watch_server[DP_SERVER_FDS];
     ev_timer server_timer, goodbye;
     ev_prepare before_wait;
-    ev_signal watch_signal[SIGNALS];
     bool ready, stopping, accident;
     int result;
 };
+
+/* An end that nobody asked for. */
+static void end_by_accident(struct privileged *p, const char *cause)
+{
+    p->accident = !p->stopping;
+    if (p->accident)
+        log_error("%s: everything ends, to be started again by the service manager", cause);
+    p->result = p->stopping ? EXIT_SUCCESS : EXIT_FAILURE;
+    ev_break(p->loop, EVBREAK_ALL);
+}
+
+/* The loop tells of a descriptor that the kernel refuses to watch by an event of its own, once; a deaf process must not live on. */
+static bool is_deaf(struct privileged *p, int events)
+{
+    if (events & EV_ERROR)
+        end_by_accident(p, "the kernel refuses to watch a descriptor (no memory for it, or fs.epoll.max_user_watches is reached)");
+    return events & EV_ERROR;
+}
 
 /* ---- the data plane's own life ---- */
 
@@ -66,9 +85,10 @@ static void arm_server_timer(struct privileged *p)
 
 static void on_server(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct privileged *p = watcher->data;
-    dp_server_readable(p->server, clock_mono());
+    if (!is_deaf(p, events))
+        dp_server_readable(p->server, clock_mono());
 }
 
 static void on_server_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -121,20 +141,16 @@ static void on_forged(void *context)
 
 static void on_supervisor(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)events;
+    (void)loop;
     struct privileged *p = watcher->data;
     struct life_message message;
-    int got = life_receive(watcher->fd, &message, NULL);
+    int got = is_deaf(p, events) ? 0 : life_receive(watcher->fd, &message, NULL);
     if (got == 0)
         return;
     bool wants_engine = got > 0 && message.type == LIFE_NEED_ENGINE && !p->stopping;
     if (wants_engine && channels_open(&p->channels, p->supervisor_channel) == 0)
         return;
-    p->accident = !p->stopping;
-    if (p->accident)
-        log_error("the process that holds the sockets is gone: everything ends, to be started again by the service manager");
-    p->result = p->stopping ? EXIT_SUCCESS : EXIT_FAILURE;
-    ev_break(loop, EVBREAK_ALL);
+    end_by_accident(p, "the process that holds the sockets is gone");
 }
 
 /* ---- signals and the end ---- */
@@ -189,24 +205,29 @@ static void reload(struct privileged *p, void (*tell)(void *context, const char 
 
 static void on_reload(void *context) { reload(context, tell_change); }
 
-static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
+static void on_signal(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop, (void)events;
+    (void)loop;
     struct privileged *p = watcher->data;
-    if (watcher->signum == SIGHUP)
-        reload(p, log_change);
-    else
-        begin_stop(p);
+    struct signalfd_siginfo info;
+    while (!is_deaf(p, events) && read(watcher->fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            reload(p, log_change);
+        else
+            begin_stop(p);
+    }
 }
 
-/* Held back between the fork and the loop, so that a signal in between is neither lost nor ends half a daemon. */
-static void hold_signals(int how)
+/* From before the fork on they are read, and never delivered: none is lost before the loop, none ends half a daemon. */
+static int hold_signals(struct privileged *p)
 {
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < SIGNALS; i++)
         sigaddset(&set, signal_numbers[i]);
-    sigprocmask(how, &set, NULL);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    p->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return p->signals;
 }
 
 /* ---- start ---- */
@@ -276,9 +297,9 @@ static int fork_supervisor(struct privileged *p, struct supervisor_hold *hold, c
     int pair[2];
     if (life_pair(pair) < 0)
         return fail(strerror(errno));
-    hold_signals(SIG_BLOCK);
-    p->supervisor = fork();
+    p->supervisor = hold_signals(p) < 0 ? -1 : fork();
     if (p->supervisor == 0) {
+        close(p->signals);
         close(pair[0]);
         hold->parent = pair[1];
         be_supervisor(p, hold, user);
@@ -335,12 +356,7 @@ static void start_watchers(struct privileged *p)
     ev_prepare_init(&p->before_wait, on_before_wait);
     p->server_timer.data = p->goodbye.data = p->before_wait.data = p;
     ev_prepare_start(p->loop, &p->before_wait);
-    for (size_t i = 0; i < SIGNALS; i++) {
-        ev_signal_init(&p->watch_signal[i], on_signal, signal_numbers[i]);
-        p->watch_signal[i].data = p;
-        ev_signal_start(p->loop, &p->watch_signal[i]);
-    }
-    hold_signals(SIG_UNBLOCK);
+    watch(p, &p->watch_signals, p->signals, on_signal);
 }
 
 static int start_dataplane(struct privileged *p)

@@ -113,9 +113,7 @@ static const struct row table[] = {
     { SCMP_SYS(getdents64), ROOT, ANY },        /* patterns of include */
     { SCMP_SYS(geteuid), ROOT, ANY },           /* whose the secrets are */
     { SCMP_SYS(sysinfo), ROOT, ANY },           /* qsort() asks how much memory there is */
-    /* its signals, its end */
-    { SCMP_SYS(rt_sigaction), ROOT, ANY },
-    { SCMP_SYS(eventfd2), ROOT, ANY },          /* libev's way from a signal to the loop */
+    /* its end */
     { SCMP_SYS(wait4), ROOT, ANY },
     { SCMP_SYS(clock_nanosleep), ROOT, ANY },
     { SCMP_SYS(nanosleep), ROOT, ANY },

@@ -4,7 +4,7 @@
 # System calls and allocations of the whole daemon that fail, one at a time, in each of the three processes, while it
 # starts, gets new keys, and stops (interop/tools/fault.c). After each the tunnels are up again, or the program ended
 # with a sentence; and after the end nothing is left. FAULT_SEED chooses where in a phase a call fails,
-# and FAULT_PART=K/N which part of all is run.
+# FAULT_PART=K/N which part of all is run, and FAULT_ONLY, a pattern for "PHASE PROCESS CALL NTH", which of that.
 minicpe_only
 
 fault_errors=([0]=12 [1]=105) # ENOMEM, ENOBUFS
@@ -146,7 +146,7 @@ fault_plan() {
 		while read -r process call count; do
 			for ((i = 0; i < $1 && i < count; i++)); do echo "$phase $process $call $((i == 0 ? 1 : RANDOM % count + 1))"; done
 		done <<<"${!calls}"
-	done | sort -u | fault_part
+	done | sort -u | fault_part | grep -E "${FAULT_ONLY:-.}"
 }
 
 faults() { # PLACES-OF-EACH-KIND MOST

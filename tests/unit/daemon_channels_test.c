@@ -186,9 +186,26 @@ static void requests(void **state)
     assert_true(heard_done());
 }
 
+/* What libev does when the kernel refuses to watch a descriptor: a last event, and no other. */
+static void refused_watch(void **state)
+{
+    (void)state;
+    ev_io *const watchers[] = { &channels.life, &channels.dataplane };
+    for (unsigned i = 0; i < 2; i++) {
+        ev_io_stop(loop, watchers[i]);
+        ev_feed_event(loop, watchers[i], EV_ERROR | EV_READ | EV_WRITE);
+        spin();
+        assert_int_equal(ended, i + 1);
+        assert_false(ev_is_active(&channels.life) || ev_is_active(&channels.dataplane));
+        close(engine[0]);
+        close(engine[1]);
+        new_engine();
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-    const struct CMUnitTest tests[] = { TEST(reloads_without_end), TEST(reloads_unread), TEST(requests) };
+    const struct CMUnitTest tests[] = { TEST(reloads_without_end), TEST(reloads_unread), TEST(requests), TEST(refused_watch) };
     return cmocka_run_group_tests_name("channels to an engine in somebody else's hands", tests, NULL, NULL);
 }
