@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "daemon/clock.h"
 #include "daemon/life.h"
+#include "daemon/loop.h"
 
 enum {
     MESSAGES_PER_WAKE = 64,
@@ -50,7 +51,7 @@ static void condemn(struct channels *channels)
 static bool is_deaf(struct channels *channels, int events)
 {
     if (events & EV_ERROR) {
-        log_error("the kernel refuses to watch the engine's channel: the engine is ended and a new one started");
+        loop_tell_refusal("for the engine's words: it is ended and a new one started");
         condemn(channels);
     }
     return events & EV_ERROR;

@@ -21,6 +21,7 @@
 #include "daemon/drop.h"
 #include "daemon/icmp.h"
 #include "daemon/life.h"
+#include "daemon/loop.h"
 #include "daemon/notice.h"
 #include "daemon/sandbox.h"
 #include "dataplane/client.h"
@@ -33,14 +34,23 @@ static void finish(struct engine *engine, int result)
     ev_break(engine->loop, EVBREAK_ALL);
 }
 
-/* The loop tells of a descriptor that the kernel refuses to watch by an event of its own, once; a deaf engine must not live on. */
-static bool is_deaf(struct engine *engine, int events)
+static void end(struct engine *engine)
 {
-    if (events & EV_ERROR) {
-        log_error("the kernel refuses to watch a descriptor of the engine (no memory for it, or fs.epoll.max_user_watches is reached)");
-        finish(engine, ENGINE_FAILED);
-    }
-    return events & EV_ERROR;
+    clients_free(engine->clients);
+    ike_free(engine->ike);
+    events_free(engine->events);
+    bytes_wipe(engine, sizeof *engine);
+    free(engine);
+}
+
+/* Deaf to one of its descriptors, this process must not live on; see daemon/loop.h. */
+static void end_if_deaf(struct engine *engine, int events)
+{
+    if (!(events & EV_ERROR))
+        return;
+    loop_tell_refusal("of the engine");
+    end(engine);
+    _exit(ENGINE_FAILED);
 }
 
 /* ---- what comes out of the engine ---- */
@@ -159,8 +169,7 @@ static void on_datagram(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
     struct engine *engine = watcher->data;
-    if (is_deaf(engine, events))
-        return;
+    end_if_deaf(engine, events);
     const struct udp_socket *from = &engine->hold->udp.socket[watcher - engine->udp];
     for (int i = 0; i < DATAGRAMS_PER_WAKE; i++) {
         struct ike_path path;
@@ -197,8 +206,7 @@ static void on_icmp(struct ev_loop *loop, ev_io *watcher, int events)
     struct engine *engine = watcher->data;
     uint8_t datagram[ICMP_DATAGRAM_MAX];
     struct addr headend;
-    if (is_deaf(engine, events))
-        return;
+    end_if_deaf(engine, events);
     for (int i = 0; i < ERRORS_PER_WAKE; i++) {
         ssize_t got = recv(watcher->fd, datagram, sizeof datagram, 0);
         if (got < 0)
@@ -213,7 +221,8 @@ static void on_timer(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     struct engine *engine = watcher->data;
     uint64_t expirations;
-    if (is_deaf(engine, events) || read(watcher->fd, &expirations, sizeof expirations) < 0)
+    end_if_deaf(engine, events);
+    if (read(watcher->fd, &expirations, sizeof expirations) < 0)
         return;
     engine->armed = MONO_NEVER;
     ike_tick(engine->ike, clock_mono());
@@ -281,8 +290,7 @@ static void on_dataplane(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     struct engine *engine = watcher->data;
     struct dp_message message;
-    if (is_deaf(engine, events))
-        return;
+    end_if_deaf(engine, events);
     for (int i = 0; i < REPLIES_PER_WAKE; i++) {
         int got = dp_client_receive(engine->hold->dataplane, &message);
         if (got < 0) /* the privileged process is gone */
@@ -300,7 +308,8 @@ static void on_life(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     struct engine *engine = watcher->data;
     struct life_message message;
-    int got = is_deaf(engine, events) ? 0 : life_receive(watcher->fd, &message, NULL);
+    end_if_deaf(engine, events);
+    int got = life_receive(watcher->fd, &message, NULL);
     if (got == 0)
         return;
     if (got < 0 || message.type != LIFE_STOP) {
@@ -336,7 +345,7 @@ static int start_loop(struct engine *engine)
 {
     engine_control_source(engine);
     int timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    engine->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    engine->loop = loop_new();
     if (timer < 0 || !engine->loop)
         return -1;
     engine->armed = MONO_NEVER;
@@ -367,15 +376,6 @@ static int start_ike(struct engine *engine)
     if (result == 0 && !(engine->events = events_new(CONF_CONNS_MAX)))
         return -1;
     return result;
-}
-
-static void end(struct engine *engine)
-{
-    clients_free(engine->clients);
-    ike_free(engine->ike);
-    events_free(engine->events);
-    bytes_wipe(engine, sizeof *engine);
-    free(engine);
 }
 
 int engine_run(const struct engine_hold *hold)

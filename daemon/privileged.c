@@ -27,8 +27,10 @@
 #include "daemon/icmp.h"
 #include "daemon/life.h"
 #include "daemon/logsink.h"
+#include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
+#include "daemon/sandbox.h"
 #include "daemon/supervisor.h"
 
 enum { SIGNALS = 3, SUPERVISOR_END_MS = 500 };
@@ -62,12 +64,35 @@ static void end_by_accident(struct privileged *p, const char *cause)
     ev_break(p->loop, EVBREAK_ALL);
 }
 
-/* The loop tells of a descriptor that the kernel refuses to watch by an event of its own, once; a deaf process must not live on. */
-static bool is_deaf(struct privileged *p, int events)
+static void end_supervisor(const struct privileged *p)
 {
-    if (events & EV_ERROR)
-        end_by_accident(p, "the kernel refuses to watch a descriptor (no memory for it, or fs.epoll.max_user_watches is reached)");
-    return events & EV_ERROR;
+    close(p->supervisor_channel);
+    for (int waited = 0; waitpid(p->supervisor, NULL, WNOHANG) == 0 && waited < SUPERVISOR_END_MS; waited += 5)
+        usleep(5000);
+}
+
+static void end_others(struct privileged *p)
+{
+    if (p->channels.loop)
+        channels_close(&p->channels);
+    end_supervisor(p);
+    /* What comes of an accident is over at once: links stay, with the routes on them, and policies let nothing out in clear. */
+    if (p->server && p->accident)
+        dp_server_leave(p->server);
+    else if (p->server)
+        dp_server_stop(p->server);
+    folder_remove(p->options->run);
+}
+
+/* Deaf to one of its descriptors, this process must not live on; see daemon/loop.h. */
+static void end_if_deaf(struct privileged *p, int events)
+{
+    if (!(events & EV_ERROR))
+        return;
+    loop_tell_refusal("");
+    end_by_accident(p, "so the privileged process is deaf");
+    end_others(p);
+    _exit(p->result);
 }
 
 /* ---- the data plane's own life ---- */
@@ -87,8 +112,8 @@ static void on_server(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
     struct privileged *p = watcher->data;
-    if (!is_deaf(p, events))
-        dp_server_readable(p->server, clock_mono());
+    end_if_deaf(p, events);
+    dp_server_readable(p->server, clock_mono());
 }
 
 static void on_server_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -144,7 +169,8 @@ static void on_supervisor(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     struct privileged *p = watcher->data;
     struct life_message message;
-    int got = is_deaf(p, events) ? 0 : life_receive(watcher->fd, &message, NULL);
+    end_if_deaf(p, events);
+    int got = life_receive(watcher->fd, &message, NULL);
     if (got == 0)
         return;
     bool wants_engine = got > 0 && message.type == LIFE_NEED_ENGINE && !p->stopping;
@@ -210,7 +236,8 @@ static void on_signal(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     struct privileged *p = watcher->data;
     struct signalfd_siginfo info;
-    while (!is_deaf(p, events) && read(watcher->fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    end_if_deaf(p, events);
+    while (read(watcher->fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
             reload(p, log_change);
         else
@@ -365,7 +392,7 @@ static int start_dataplane(struct privileged *p)
     if (drop_to_net_admin(error) < 0)
         return fail(error);
     signal(SIGPIPE, SIG_IGN);
-    p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    p->loop = loop_new();
     if (!p->loop)
         return fail("cannot make an event loop");
     if (confine_privileged(p->conf, p->options->run, error) < 0)
@@ -373,13 +400,6 @@ static int start_dataplane(struct privileged *p)
     channels_init(&p->channels, p->loop, &(struct channels_listener){ p, on_ready, on_summary, on_log_level, on_reload, on_forged });
     struct dp_server_env env = { .send = channels_send, .context = &p->channels };
     return dp_server_new(&p->server, p->conf, &env, why) < 0 ? fail(why) : 0;
-}
-
-static void end_supervisor(const struct privileged *p)
-{
-    close(p->supervisor_channel);
-    for (int waited = 0; waitpid(p->supervisor, NULL, WNOHANG) == 0 && waited < SUPERVISOR_END_MS; waited += 5)
-        usleep(5000);
 }
 
 static int run(struct privileged *p)
@@ -390,22 +410,15 @@ static int run(struct privileged *p)
         start_watchers(p);
         ev_run(p->loop, 0);
         result = p->result;
-        channels_close(&p->channels);
     }
-    end_supervisor(p);
-    /* What comes of an accident is over at once: links stay, with the routes on them, and policies let nothing out in clear. */
-    if (p->server && p->accident)
-        dp_server_leave(p->server);
-    else if (p->server)
-        dp_server_stop(p->server);
-    folder_remove(p->options->run);
+    end_others(p);
     return result;
 }
 
 int privileged_run(const struct options *options)
 {
     struct privileged p = { .options = options, .result = EXIT_FAILURE };
-    char error[DROP_ERROR_MAX];
+    char error[DROP_ERROR_MAX], no_sandbox[SANDBOX_ERROR_MAX];
     drop_descriptors();
     drop_dumps();
     drop_contents_of_dumps();
@@ -418,6 +431,10 @@ int privileged_run(const struct options *options)
     }
     if (notify_open() < 0)
         log_warning("$NOTIFY_SOCKET cannot be used: %s", strerror(errno));
+    if (sandbox_prepare(no_sandbox) < 0) {
+        log_error("%s", no_sandbox);
+        return EXIT_FAILURE;
+    }
     p.conf = calloc(1, sizeof *p.conf);
     if (!p.conf || files_load(options, p.conf) < 0) {
         free(p.conf);

@@ -4,20 +4,27 @@
  * process run a program or look at another process, and mmap never makes memory executable. The supervisor and
  * engines open no file and make no socket, and a call that is not theirs ends them. In the privileged process,
  * which no packet reaches, such a call fails: a C library that asks for more must not take the tunnels down.
+ * The lists become programs once, in a child: libseccomp aborts or never ends where memory is short (2.5.4), and the
+ * birth of an engine is to depend on neither.
  */
 #include "daemon/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -91,7 +98,6 @@ static const struct row table[] = {
     { SCMP_SYS(epoll_create), SUPERVISOR, ANY },
     { SCMP_SYS(timerfd_create), SUPERVISOR, ANY },
     { SCMP_SYS(prctl), SUPERVISOR, ANY },
-    { SCMP_SYS(seccomp), SUPERVISOR, ANY },
     { SCMP_SYS(prlimit64), SUPERVISOR, ANY },
     { SCMP_SYS(mlockall), SUPERVISOR, ANY },
     { SCMP_SYS(exit), SUPERVISOR, ANY },
@@ -130,7 +136,12 @@ static const struct row table[] = {
     { SCMP_SYS(uname), NAMES, ANY },
 };
 
-enum { ROWS = sizeof table / sizeof *table };
+enum { ROWS = sizeof table / sizeof *table, ROLES = SANDBOX_PRIVILEGED_NAMES + 1, PROGRAM_MAX = 1024, BUILD_LIMIT = 5 /* seconds */ };
+
+static struct {
+    struct sock_filter code[PROGRAM_MAX];
+    unsigned short length; /* 0: not made yet */
+} programs[ROLES];
 
 static int allow_family(scmp_filter_ctx filter, int call, unsigned family)
 {
@@ -172,21 +183,72 @@ static int add_row(scmp_filter_ctx filter, const struct row *row)
     return -EINVAL;
 }
 
-static int load_filter(enum sandbox_role role)
+/* Into `fd`, as the kernel wants it. */
+static int build_filter(enum sandbox_role role, int fd)
 {
     scmp_filter_ctx filter = seccomp_init(1U << role & ROOT ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
-    if (!filter)
-        return -ENOMEM;
-    int result = 0;
+    int result = filter ? 0 : -ENOMEM;
     for (size_t i = 0; result == 0 && i < ROWS; i++)
         if (table[i].roles & 1U << role && table[i].call >= 0) /* negative: this machine's kernel has no such call */
             result = add_row(filter, &table[i]);
     if (result == 0)
-        result = seccomp_load(filter);
-    if (result == -ECANCELED) /* the kernel's word; SCMP_FLTATR_API_SYSRAWRC would make -EFAULT of most */
-        result = -errno;
+        result = seccomp_export_bpf(filter, fd);
     seccomp_release(filter);
     return result;
+}
+
+static _Noreturn void build_filters(const int fd[ROLES])
+{
+    signal(SIGALRM, SIG_DFL);
+    alarm(BUILD_LIMIT);
+    for (int role = 0; role < ROLES; role++)
+        if (build_filter((enum sandbox_role)role, fd[role]) < 0)
+            _exit(EXIT_FAILURE);
+    _exit(EXIT_SUCCESS);
+}
+
+static int build_in_child(const int fd[ROLES])
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        build_filters(fd);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) { }
+    return status;
+}
+
+/* Whole, or nothing: the kernel takes no part of a program, and a child that came to its end early leaves one. */
+static int take_program(enum sandbox_role role, int fd)
+{
+    struct sock_filter *code = programs[role].code;
+    ssize_t got = pread(fd, code, sizeof programs[role].code, 0);
+    if (got <= 0 || (size_t)got % sizeof *code != 0 || (size_t)got == sizeof programs[role].code)
+        return -1;
+    programs[role].length = (unsigned short)((size_t)got / sizeof *code);
+    return 0;
+}
+
+int sandbox_prepare(char error[SANDBOX_ERROR_MAX])
+{
+    int fd[ROLES], open = 0, result = MEMORY_CHECKER ? 0 : -1;
+    while (!MEMORY_CHECKER && open < ROLES && (fd[open] = memfd_create("filter", MFD_CLOEXEC)) >= 0)
+        open++;
+    if (open == ROLES)
+        result = build_in_child(fd) == 0 ? 0 : -1;
+    for (int role = 0; role < open; role++) {
+        if (result == 0)
+            result = take_program((enum sandbox_role)role, fd[role]);
+        close(fd[role]);
+    }
+    if (result < 0)
+        snprintf(error, SANDBOX_ERROR_MAX, "cannot make the lists of allowed system calls, most likely for want of memory: free some and start again");
+    return result;
+}
+
+static int load_filter(enum sandbox_role role)
+{
+    const struct sock_fprog program = { programs[role].length, programs[role].code };
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 }
 
 size_t sandbox_count(enum sandbox_role role)
@@ -220,6 +282,10 @@ int sandbox_enter(enum sandbox_role role, char error[SANDBOX_ERROR_MAX])
     if (role == SANDBOX_ENGINE) { /* an engine never forks; this also holds where seccomp is missing */
         static const struct rlimit none;
         setrlimit(RLIMIT_NPROC, &none);
+    }
+    if (!programs[role].length) {
+        snprintf(error, SANDBOX_ERROR_MAX, "cannot restrict system calls: the list was not made");
+        return -1;
     }
     int result = load_filter(role);
     if (result == -EINVAL || result == -ENOSYS) {

@@ -14,6 +14,8 @@ enum sandbox_role {
 
 enum { SANDBOX_ERROR_MAX = 256 };
 
+/* Once, before any sandbox_enter(), of which this process or one that it forks is the caller. 0, or -1 with `error`. */
+int sandbox_prepare(char error[SANDBOX_ERROR_MAX]);
 /*
  * Needs no_new_privs. An engine has the supervisor's filter and its own, both in force. 0, or -1 with `error`;
  * a kernel without seccomp, and a build whose memory checker needs more calls, log that and return 0.

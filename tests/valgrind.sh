@@ -6,13 +6,14 @@
 #
 #   tests/valgrind.sh [BUILD [PATTERN...]]      (build, all)
 #
-# Programs that work for minutes by themselves are left out: what they run, others run too. So are the two that are about
-# what valgrind itself does differently: system calls that are forbidden, and who holds a port by the name of its program.
+# Programs that work for minutes by themselves are left out: what they run, others run too. So are the three that are
+# about what valgrind itself does differently: system calls that are forbidden, memory that runs out, and who holds a port
+# by the name of its program.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 build=${1:-build}
 [ $# -eq 0 ] || shift
-too_long='^(sim_days|sim_loss|crypto_dh|ike_mutation_.*|conf_mutation|crypto_confined|daemon_sandbox|daemon_udp)_test$'
+too_long='^(sim_days|sim_loss|crypto_dh|ike_mutation_.*|conf_mutation|crypto_confined|daemon_loop|daemon_sandbox|daemon_udp)_test$'
 out=build/valgrind
 mkdir -p "$out"
 
