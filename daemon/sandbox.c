@@ -4,8 +4,8 @@
  * process run a program or look at another process, and mmap never makes memory executable. The supervisor and
  * engines open no file and make no socket, and a call that is not theirs ends them. In the privileged process,
  * which no packet reaches, such a call fails: a C library that asks for more must not take the tunnels down.
- * The lists become programs once, in a child: libseccomp aborts or never ends where memory is short (2.5.4), and the
- * birth of an engine is to depend on neither.
+ * The lists become programs once, in a child, and twice, to compare: where memory is short libseccomp (2.5.4) aborts,
+ * never ends, or makes another program without a word, and the birth of an engine is to depend on none of it.
  */
 #include "daemon/sandbox.h"
 
@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -136,9 +137,10 @@ static const struct row table[] = {
     { SCMP_SYS(uname), NAMES, ANY },
 };
 
-enum { ROWS = sizeof table / sizeof *table, ROLES = SANDBOX_PRIVILEGED_NAMES + 1, PROGRAM_MAX = 1024, BUILD_LIMIT = 5 /* seconds */ };
+enum { ROWS = sizeof table / sizeof *table, ROLES = SANDBOX_PRIVILEGED_NAMES + 1, PROGRAM_MAX = 1024,
+       BUILD_LIMIT = 5 /* seconds */, BUILD_MEMORY = 4 << 20 };
 
-static struct {
+static struct program {
     struct sock_filter code[PROGRAM_MAX];
     unsigned short length; /* 0: not made yet */
 } programs[ROLES];
@@ -183,8 +185,20 @@ static int add_row(scmp_filter_ctx filter, const struct row *row)
     return -EINVAL;
 }
 
-/* Into `fd`, as the kernel wants it. */
-static int build_filter(enum sandbox_role role, int fd)
+static int take_program(scmp_filter_ctx filter, struct program *out)
+{
+    int fd = memfd_create("filter", MFD_CLOEXEC);
+    int result = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
+    ssize_t got = result < 0 ? -1 : pread(fd, out->code, sizeof out->code, 0);
+    if (fd >= 0)
+        close(fd);
+    if (got <= 0 || (size_t)got == sizeof out->code)
+        return -ENOMEM;
+    out->length = (unsigned short)((size_t)got / sizeof *out->code);
+    return 0;
+}
+
+static int build_filter(enum sandbox_role role, struct program *out)
 {
     scmp_filter_ctx filter = seccomp_init(1U << role & ROOT ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
     int result = filter ? 0 : -ENOMEM;
@@ -192,56 +206,51 @@ static int build_filter(enum sandbox_role role, int fd)
         if (table[i].roles & 1U << role && table[i].call >= 0) /* negative: this machine's kernel has no such call */
             result = add_row(filter, &table[i]);
     if (result == 0)
-        result = seccomp_export_bpf(filter, fd);
+        result = take_program(filter, out);
     seccomp_release(filter);
     return result;
 }
 
-static _Noreturn void build_filters(const int fd[ROLES])
+/* Memory that this process keeps, so that libseccomp finds what it needs, or does not begin. */
+static int set_memory_aside(void)
 {
-    signal(SIGALRM, SIG_DFL);
-    alarm(BUILD_LIMIT);
-    for (int role = 0; role < ROLES; role++)
-        if (build_filter((enum sandbox_role)role, fd[role]) < 0)
-            _exit(EXIT_FAILURE);
-    _exit(EXIT_SUCCESS);
+    mallopt(M_TRIM_THRESHOLD, 2 * BUILD_MEMORY);
+    mallopt(M_MMAP_MAX, 0);
+    void *room = malloc(BUILD_MEMORY);
+    free(room);
+    return room ? 0 : -1;
 }
 
-static int build_in_child(const int fd[ROLES])
+static int build_in_child(struct program out[ROLES])
 {
     int status = -1;
     pid_t child = fork();
-    if (child == 0)
-        build_filters(fd);
+    if (child == 0) {
+        signal(SIGALRM, SIG_DFL);
+        alarm(BUILD_LIMIT);
+        int result = set_memory_aside();
+        for (int role = 0; result == 0 && role < ROLES; role++)
+            result = build_filter((enum sandbox_role)role, &out[role]);
+        _exit(result == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) { }
-    return status;
-}
-
-/* Whole, or nothing: the kernel takes no part of a program, and a child that came to its end early leaves one. */
-static int take_program(enum sandbox_role role, int fd)
-{
-    struct sock_filter *code = programs[role].code;
-    ssize_t got = pread(fd, code, sizeof programs[role].code, 0);
-    if (got <= 0 || (size_t)got % sizeof *code != 0 || (size_t)got == sizeof programs[role].code)
-        return -1;
-    programs[role].length = (unsigned short)((size_t)got / sizeof *code);
-    return 0;
+    return status == 0 ? 0 : -1;
 }
 
 int sandbox_prepare(char error[SANDBOX_ERROR_MAX])
 {
-    int fd[ROLES], open = 0, result = MEMORY_CHECKER ? 0 : -1;
-    while (!MEMORY_CHECKER && open < ROLES && (fd[open] = memfd_create("filter", MFD_CLOEXEC)) >= 0)
-        open++;
-    if (open == ROLES)
-        result = build_in_child(fd) == 0 ? 0 : -1;
-    for (int role = 0; role < open; role++) {
-        if (result == 0)
-            result = take_program((enum sandbox_role)role, fd[role]);
-        close(fd[role]);
-    }
-    if (result < 0)
+    if (MEMORY_CHECKER)
+        return 0;
+    struct program *built = mmap(NULL, 2 * sizeof programs, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int result = built == MAP_FAILED || build_in_child(built) < 0 || build_in_child(built + ROLES) < 0 ? -1 : 0;
+    if (result == 0 && memcmp(built, built + ROLES, sizeof programs) != 0)
+        result = -1;
+    if (result == 0)
+        memcpy(programs, built, sizeof programs);
+    else
         snprintf(error, SANDBOX_ERROR_MAX, "cannot make the lists of allowed system calls, most likely for want of memory: free some and start again");
+    if (built != MAP_FAILED)
+        munmap(built, 2 * sizeof programs);
     return result;
 }
 

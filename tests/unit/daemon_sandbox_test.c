@@ -344,6 +344,7 @@ static void privileges_are_gone(void **state)
 }
 
 /* libseccomp 2.5.4 then aborts, or goes round for ever. */
+static void *volatile taken;
 static void prepare_without_memory(void)
 {
     char error[SANDBOX_ERROR_MAX] = "";
@@ -351,7 +352,7 @@ static void prepare_without_memory(void)
     setrlimit(RLIMIT_DATA, &little);
     setrlimit(RLIMIT_AS, &little);
     for (size_t size = 1 << 20; size >= 16; size /= 2)
-        while (malloc(size)) { }
+        while ((taken = malloc(size)) != NULL) { }
     if (sandbox_prepare(error) == 0)
         _exit(2);
     if (!strstr(error, "want of memory"))
