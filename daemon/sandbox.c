@@ -142,7 +142,7 @@ enum { ROWS = sizeof table / sizeof *table, ROLES = SANDBOX_PRIVILEGED_NAMES + 1
 
 static struct program {
     struct sock_filter code[PROGRAM_MAX];
-    unsigned short length; /* 0: not made yet */
+    uint32_t length; /* 0: not made yet */
 } programs[ROLES];
 
 static int allow_family(scmp_filter_ctx filter, int call, unsigned family)
@@ -194,7 +194,7 @@ static int take_program(scmp_filter_ctx filter, struct program *out)
         close(fd);
     if (got <= 0 || (size_t)got == sizeof out->code)
         return -ENOMEM;
-    out->length = (unsigned short)((size_t)got / sizeof *out->code);
+    out->length = (uint32_t)((size_t)got / sizeof *out->code);
     return 0;
 }
 
@@ -256,7 +256,7 @@ int sandbox_prepare(char error[SANDBOX_ERROR_MAX])
 
 static int load_filter(enum sandbox_role role)
 {
-    const struct sock_fprog program = { programs[role].length, programs[role].code };
+    const struct sock_fprog program = { (unsigned short)programs[role].length, programs[role].code };
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 }
 

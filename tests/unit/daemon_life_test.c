@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/sandbox.h"
 #include "daemon/supervisor.h"
 
 static void messages_and_descriptors(void **state)
@@ -101,7 +102,8 @@ static void a_late_word(void **state)
     if (child == 0) {
         struct supervisor_hold hold = { .parent = pair[1], .control = -1, .icmp = -1 };
         close(pair[0]);
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        char error[SANDBOX_ERROR_MAX];
+        if (sandbox_prepare(error) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
             _exit(99);
         _exit(supervisor_run(&hold));
     }
