@@ -399,6 +399,9 @@ int engine_run(const struct engine_hold *hold)
         ev_run(engine->loop, 0);
         result = engine->result;
     }
+    struct ev_loop *loop = engine->loop;
     end(engine);
+    if (loop)
+        ev_loop_destroy(loop);
     return result;
 }

@@ -412,6 +412,8 @@ static int run(struct privileged *p)
         result = p->result;
     }
     end_others(p);
+    if (p->loop)
+        ev_loop_destroy(p->loop);
     return result;
 }
 
