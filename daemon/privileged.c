@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,12 +30,12 @@
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "daemon/sandbox.h"
+#include "daemon/signals.h"
 #include "daemon/supervisor.h"
 
-enum { SIGNALS = 3, SUPERVISOR_END_MS = 500 };
+enum { SUPERVISOR_END_MS = 500 };
 
 static const double GOODBYE_LIMIT = 1.0; /* seconds: the engine's Deletes must be out by then */
-static const int signal_numbers[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
 
 struct privileged {
     const struct options *options;
@@ -46,7 +45,7 @@ struct privileged {
     struct channels channels;
     pid_t supervisor;
     int supervisor_channel;
-    int signals;               /* a signalfd */
+    int signals;               /* see signals.h */
     ev_io watch_supervisor, watch_signals, watch_server[DP_SERVER_FDS];
     ev_timer server_timer, goodbye;
     ev_prepare before_wait;
@@ -235,26 +234,13 @@ static void on_signal(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
     struct privileged *p = watcher->data;
-    struct signalfd_siginfo info;
     end_if_deaf(p, events);
-    while (read(watcher->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP)
+    for (int number = 0; (number = signals_next(watcher->fd)) != 0;) {
+        if (number == SIGHUP)
             reload(p, log_change);
         else
             begin_stop(p);
     }
-}
-
-/* From before the fork on they are read, and never delivered: none is lost before the loop, none ends half a daemon. */
-static int hold_signals(struct privileged *p)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < SIGNALS; i++)
-        sigaddset(&set, signal_numbers[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    p->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return p->signals;
 }
 
 /* ---- start ---- */
@@ -303,8 +289,7 @@ static _Noreturn void be_supervisor(struct privileged *p, struct supervisor_hold
     char error[DROP_ERROR_MAX], empty[FOLDER_PATH_MAX];
     conf_free(p->conf); /* the secrets are not for this process */
     notify_close();
-    for (size_t i = 0; i < SIGNALS; i++)
-        signal(signal_numbers[i], SIG_IGN); /* ctrl-C reaches all three; the privileged process decides */
+    signals_ignore();
     signal(SIGPIPE, SIG_IGN);
     drop_lock_memory();
     folder_put_empty(p->options->run, empty, sizeof empty);
@@ -324,7 +309,8 @@ static int fork_supervisor(struct privileged *p, struct supervisor_hold *hold, c
     int pair[2];
     if (life_pair(pair) < 0)
         return fail(strerror(errno));
-    p->supervisor = hold_signals(p) < 0 ? -1 : fork();
+    p->signals = signals_hold();
+    p->supervisor = p->signals < 0 ? -1 : fork();
     if (p->supervisor == 0) {
         close(p->signals);
         close(pair[0]);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns which signals there are. They are held from before the first fork, so that none is lost before there is a loop
+ * and none ends half a daemon; and read from a descriptor of ours, whose refusal by the kernel is noticed (loop.h).
+ */
+#include "daemon/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+
+enum { COUNT = sizeof numbers / sizeof *numbers };
+
+int signals_hold(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < COUNT; i++)
+        sigaddset(&set, numbers[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int signals_next(int fd)
+{
+    struct signalfd_siginfo info;
+    return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+void signals_ignore(void)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        signal(numbers[i], SIG_IGN);
+}
