@@ -424,6 +424,8 @@ int privileged_run(const struct options *options)
         return EXIT_FAILURE;
     }
     p.conf = calloc(1, sizeof *p.conf);
+    if (!p.conf)
+        log_error("not enough memory to read the files");
     if (!p.conf || files_load(options, p.conf) < 0) {
         free(p.conf);
         return EXIT_FAILURE;
