@@ -154,7 +154,7 @@ cpe_stop() {
 	if [ "$LAB_CPE" = libreswan ]; then
 		pluto_stop cpe
 	else
-		kill -TERM "$cpe_pid"
+		kill -TERM "$cpe_pid" || true # what has just ended by itself has a status that tells
 		wait_for 15 cpe_gone || { not_ok "still running 15 s after SIGTERM: $(cpe_pids | xargs ps -o pid,args -p)"; cpe_kill; }
 		cpe_status=0
 		wait "$cpe_pid" || cpe_status=$?

@@ -54,7 +54,8 @@ fault_clean() { # WHAT
 }
 
 fault_stop() {
-	if cpe_gone; then
+	if ! kill -0 "$cpe_pid" 2>/dev/null; then
+		wait_for 5 cpe_gone || not_ok "it ended, but not all of it: $(cpe_pids | xargs)"
 		wait "$cpe_pid" || true
 		notify_close
 	else
