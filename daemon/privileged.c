@@ -407,6 +407,7 @@ int privileged_run(const struct options *options)
 {
     struct privileged p = { .options = options, .result = EXIT_FAILURE };
     char error[DROP_ERROR_MAX], no_sandbox[SANDBOX_ERROR_MAX];
+    signals_begin();
     drop_descriptors();
     drop_dumps();
     drop_contents_of_dumps();

@@ -14,7 +14,7 @@ enum sandbox_role {
 
 enum { SANDBOX_ERROR_MAX = 256 };
 
-/* Once, before any sandbox_enter(), of which this process or one that it forks is the caller. 0, or -1 with `error`. */
+/* After signals_begin(); once, before any sandbox_enter(), of which this process or one that it forks is the caller. 0, or -1 with `error`. */
 int sandbox_prepare(char error[SANDBOX_ERROR_MAX]);
 /*
  * Needs no_new_privs. An engine has the supervisor's filter and its own, both in force. 0, or -1 with `error`;

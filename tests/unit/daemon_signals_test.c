@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The signals of the daemon, also where who started it ignores or blocks some. */
+#include "daemon/signals.h"
+
+#include "tests/support/test.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/sandbox.h"
+
+static int run_child(void (*body)(void))
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        body();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void as_left_by_others(void)
+{
+    sigset_t all;
+    signal(SIGCHLD, SIG_IGN);
+    signal(SIGALRM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* nohup */
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+static void have_children(void)
+{
+    char error[SANDBOX_ERROR_MAX];
+    as_left_by_others();
+    signals_begin();
+    if (sandbox_prepare(error) < 0)
+        _exit(2);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(1);
+        for (;;)
+            pause();
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM)
+        _exit(3);
+}
+
+static void take_signals(void)
+{
+    as_left_by_others();
+    signals_begin();
+    int fd = signals_hold();
+    if (fd < 0 || signals_next(fd) != 0)
+        _exit(2);
+    raise(SIGHUP);
+    if (signals_next(fd) != SIGHUP || signals_next(fd) != 0)
+        _exit(3);
+    raise(SIGTERM);
+    raise(SIGINT);
+    int first = signals_next(fd), second = signals_next(fd);
+    if (first + second != SIGTERM + SIGINT || signals_next(fd) != 0)
+        _exit(4);
+    signals_ignore();
+}
+
+static void begins_afresh(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child(have_children), 0);
+}
+
+static void are_read(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child(take_signals), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(begins_afresh), cmocka_unit_test(are_read) };
+    return cmocka_run_group_tests_name("the daemon's signals", tests, NULL, NULL);
+}
