@@ -71,7 +71,7 @@ static bool is_unreadable(int err)
 /* Anybody on the way can send noise: it ends nothing, and is told once an attempt. */
 void evidence_of_reading(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, int err)
 {
-    if (!is_unreadable(err) || sa->unreadable || !bucket_take(&peer->notices, ike->now, 1, 3))
+    if (!is_unreadable(err) || sa->unreadable || !bucket_take(&peer->limits.notices, ike->now, 1, 3))
         return;
     sa->unreadable = true;
     peer_suspect(ike, peer, sa, IKE_CAUSE_PSK_MISMATCH, "what the headend sent encrypted cannot be read");
@@ -98,7 +98,7 @@ void evidence_of_error(struct ike *ike, struct peer *peer, struct isakmp_sa *sa,
 {
     enum { AWAITS_MESSAGE_6 = 2 };
     bool waits = !sa->up && sa->x.role == ROLE_INITIATOR && sa->x.step == AWAITS_MESSAGE_6;
-    if (!waits || !is_unreadable(err) || sa->evidence != IKE_CAUSE_NONE || !bucket_take(&peer->notices, ike->now, 1, 3))
+    if (!waits || !is_unreadable(err) || sa->evidence != IKE_CAUSE_NONE || !bucket_take(&peer->limits.notices, ike->now, 1, 3))
         return;
     sa->evidence = has_notify(sa, clear) ? IKE_CAUSE_IKE_ID : IKE_CAUSE_PSK_MISMATCH;
     sa->unreadable = true;

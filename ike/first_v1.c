@@ -6,6 +6,10 @@
  * fixed table where those that once led to an authenticated SA are not displaced while there is another
  * place. Message 3 with a good cookie proves that the peer receives at its address: only then a slot and an
  * exponentiation are spent.
+ *
+ * Answers to forged messages go to the headend whose address they bear, and would drown it. So only so many a second
+ * are answered at once. Of the others a mark is kept, and what comes a second time is answered: who waits for an answer
+ * sends again, with the same cookie, after half a second or so; who floods has no reason to.
  * Entry points: main_take_first, main_take_third, first_prove.
  * Invariants: one answer per message, never longer than it, never sent again by ourselves.
  */
@@ -18,11 +22,14 @@
 #include "ike/vid.h"
 
 _Static_assert(OFFERS_MAX == 32, "the cookie has five bits for the place");
+_Static_assert(MARKS_MAX == 1 << 16, "two octets of the initiator's cookie are the place of its mark");
 
 enum {
     COOKIE_SECONDS = 60,           /* our cookie is good for one to two times that long */
-    ANSWERS_A_SECOND = 25000,      /* per headend, to offers that are remembered: its own must not drown in forged ones */
-    OFFERS_A_SECOND = 100,         /* per headend, that are new: each may displace one */
+    ANSWERS_A_SECOND = 100,        /* per headend, to offers that are remembered */
+    OFFERS_A_SECOND = 20,          /* per headend, that are new: each may displace one */
+    REPEATS_A_SECOND = 20,         /* per headend, to either, beyond these: to what came before */
+    MARK_TIMES = 3, MARK_ANSWERED_MOST = 3, /* in a mark: 1 came, 2 and 3 answered once and twice; the rest is of the cookie */
     COOKIE_SLOT = 31, COOKIE_EPOCH = 5, /* in the cookie's first octet: the offer's place, and a bit that tells the epoch */
     EXPONENTIATIONS_A_SECOND = 10, /* per headend */
 };
@@ -125,7 +132,7 @@ static void no_common_proposal(struct ike *ike, struct peer *peer, const struct 
                                const struct sa_offers *offers)
 {
     char list[160];
-    if (!bucket_take(&peer->notices, ike->now, 1, 1))
+    if (!bucket_take(&peer->limits.notices, ike->now, 1, 1))
         return;
     proposal_print_offers(offers, 1, list, sizeof list);
     output_notice(ike, IKE_NOTICE_WARNING, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_IKE_PROPOSAL,
@@ -133,18 +140,37 @@ static void no_common_proposal(struct ike *ike, struct peer *peer, const struct 
     info_send_clear_error(ike, peer, path, header, IANA_NOTIFY_NO_PROPOSAL_CHOSEN);
 }
 
+/* A message that got no answer came with this cookie before. Twice is enough, lest a recorded one be answered for ever. */
+static bool came_before(struct ike *ike, struct peer *peer, const uint8_t cookie_i[WIRE_COOKIE])
+{
+    uint16_t *mark = &ike->first_marks[cookie_i[0] << 8 | cookie_i[1]];
+    uint16_t name = (uint16_t)((cookie_i[2] << 8 | cookie_i[3]) & ~MARK_TIMES);
+    if ((*mark & MARK_TIMES) == 0 || (*mark & ~MARK_TIMES) != name) {
+        *mark = name | 1;
+        return false;
+    }
+    if ((*mark & MARK_TIMES) == MARK_ANSWERED_MOST || !bucket_take(&peer->limits.repeats, ike->now, REPEATS_A_SECOND, REPEATS_A_SECOND))
+        return false;
+    (*mark)++;
+    return true;
+}
+
 /* The remembered offer, or a place for a new one. NULL: too many come. */
-static const struct first_offer *offer_for(struct ike *ike, struct peer *peer, struct bytes sa, unsigned vids)
+static const struct first_offer *offer_for(struct ike *ike, struct peer *peer, const struct wire_header *header, struct bytes sa, unsigned vids)
 {
     const struct first_offer *known = remembered(ike, peer, sa, vids);
-    bool taken = known ? bucket_take(&peer->answers, ike->now, ANSWERS_A_SECOND, ANSWERS_A_SECOND)
-                       : bucket_take(&peer->offers, ike->now, OFFERS_A_SECOND, OFFERS_A_SECOND);
-    if (taken)
-        return known ? known : remember(ike, peer, sa, vids);
-    /* Among so many that are forged, one may be the headend's own that has lost its SAs: a probe tells, and should
-     * there be no answer, our own Main Mode comes through where its own drowns. */
-    liveness_hint(ike, peer, HINT_OTHER, "a flood of first messages comes from its address");
-    return NULL;
+    bool taken = known ? bucket_take(&peer->limits.answers, ike->now, ANSWERS_A_SECOND, ANSWERS_A_SECOND)
+                       : bucket_take(&peer->limits.offers, ike->now, OFFERS_A_SECOND, OFFERS_A_SECOND);
+    if (!taken) {
+        peer->limits.flood_at = ike->now;
+        /* Among so many that are forged, one may be the headend's own that has lost its SAs: a probe tells, and should
+         * there be no answer, our own Main Mode comes through where its own drowns. */
+        liveness_hint(ike, peer, HINT_OTHER, "a flood of first messages comes from its address");
+        taken = came_before(ike, peer, header->cookie_i);
+    }
+    if (!taken)
+        return NULL;
+    return known ? known : remember(ike, peer, sa, vids);
 }
 
 void main_take_first(struct ike *ike, struct peer *peer, const struct ike_path *path, const struct wire_header *header, struct bytes body)
@@ -168,7 +194,7 @@ void main_take_first(struct ike *ike, struct peer *peer, const struct ike_path *
         return;
     }
     unsigned vids = vid_read(&message) & (peer->conf->encapsulation == CONF_NO ? VID_DPD : VID_NATT | VID_DPD);
-    const struct first_offer *offer = offer_for(ike, peer, sa, vids);
+    const struct first_offer *offer = offer_for(ike, peer, header, sa, vids);
     if (!offer)
         return;
     uint8_t cookie_r[WIRE_COOKIE];
@@ -218,7 +244,7 @@ bool main_take_third(struct ike *ike, struct peer *peer, const struct ike_path *
     const struct first_offer *offer = header->message_id == 0 ? find_offer(ike, peer, path, header) : NULL;
     if (!offer)
         return false;
-    if (!bucket_take(&peer->exponentiations, ike->now, EXPONENTIATIONS_A_SECOND, 2 * EXPONENTIATIONS_A_SECOND))
+    if (!bucket_take(&peer->limits.exponentiations, ike->now, EXPONENTIATIONS_A_SECOND, 2 * EXPONENTIATIONS_A_SECOND))
         return true;
     const struct exchange_row *row = main_row(ROLE_RESPONDER, 0);
     struct isakmp_sa scratch = { .x = { .role = ROLE_RESPONDER } };

@@ -97,7 +97,7 @@ static void take_phase2(struct ike *ike, struct peer *peer, const struct ike_pat
 /* What is not spoken here gets one line a second at most, and no answer. */
 static void refuse_exchange(struct ike *ike, struct peer *peer, const struct wire_header *header)
 {
-    if (!bucket_take(&peer->notices, ike->now, 1, 3))
+    if (!bucket_take(&peer->limits.notices, ike->now, 1, 3))
         return;
     output_notice(ike, IKE_NOTICE_WARNING, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_PROTOCOL,
                   "the headend wants %s (exchange type %u), which is not spoken here: Main Mode and Quick Mode with a pre-shared key are",
@@ -109,7 +109,7 @@ static void refuse_exchange(struct ike *ike, struct peer *peer, const struct wir
 
 static void refuse_version(struct ike *ike, struct peer *peer, const struct wire_header *header)
 {
-    if (header->version >> 4 != 2 || !bucket_take(&peer->notices, ike->now, 1, 3))
+    if (header->version >> 4 != 2 || !bucket_take(&peer->limits.notices, ike->now, 1, 3))
         return;
     peer_suspect(ike, peer, NULL, IKE_CAUSE_IKE_VERSION, "an IKEv2 message came");
 }

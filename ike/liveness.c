@@ -328,12 +328,13 @@ static bool timed_out(struct ike *ike, struct peer *peer)
 }
 
 /*
- * When a silent headend may have lost its SAs, so that a new Main Mode is worth while. Not while it answers and only the
- * hold-down keeps it out: that took two new Main Modes and pairs a second for as much as half a minute.
+ * When a silent headend may have lost its SAs, so that a new Main Mode is worth while; at once in a flood where its own may
+ * drown. Not while it answers and only the hold-down keeps it out: that took two a second for as much as half a minute.
  */
 static struct mono silent_main_at(const struct peer *peer)
 {
-    return mono_after(mono_max(peer->silent_since, peer->answered_at), main_wait(peer, SILENT_MAIN_MS));
+    bool flooded = mono_since(peer->silent_since, peer->limits.flood_at) < MONO_S(1);
+    return mono_after(mono_max(peer->silent_since, peer->answered_at), main_wait(peer, flooded && !peer->vain ? 0 : SILENT_MAIN_MS));
 }
 
 static void tick_silent(struct ike *ike, struct peer *peer, struct isakmp_sa *sa)

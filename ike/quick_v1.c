@@ -163,7 +163,7 @@ static void refuse(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, con
 {
     uint16_t notify = ike_err_find(err)->notify;
     exchange_debug(ike, peer, name, err);
-    if (notify && bucket_take(&peer->notices, ike->now, 1, 5)) {
+    if (notify && bucket_take(&peer->limits.notices, ike->now, 1, 5)) {
         info_send_notify(ike, peer, sa, IANA_PROTOCOL_ESP, notify, bytes_of(NULL, 0));
         output_notice(ike, IKE_NOTICE_WARNING, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_NONE,
                       "refused the headend's %s: %s", name, ike_err_find(err)->text);

@@ -23,7 +23,8 @@ static void peer_init(const struct ike *ike, struct peer *peer, uint16_t index, 
     peer->flap_at = mono_after(ike->now, -MONO_S(3600));
     peer->answered_at = peer->traffic.in_at = ike->now;
     peer->traffic.unanswered_at = MONO_NEVER;
-    peer->notices.at = peer->exponentiations.at = peer->answers.at = peer->offers.at = full;
+    struct bucket fresh = { .at = full };
+    peer->limits = (struct limits){ fresh, fresh, fresh, fresh, fresh, .flood_at = full };
 }
 
 static struct peer *peer_for(struct ike *ike, const struct conf_conn *conf)

@@ -20,6 +20,7 @@ enum {
     MESSAGE_IDS_MAX = 256,      /* remembered per ISAKMP SA, so that an old message starts nothing anew: some a rekey */
     PROBE_IDS_MAX = 64,         /* of dead peer detection, which are many; older ones are known by their sequence number */
     OFFERS_MAX = 32,            /* SA payloads of first messages, remembered until the third message comes */
+    MARKS_MAX = 1 << 16,        /* marks of first messages that got no answer, one for all headends */
     DIGEST = 32,
     DPD_WINDOW = 64,             /* probes of one sequence, at the longest round trip */
 };
@@ -164,6 +165,12 @@ struct bucket {                            /* a rate limit: `level` tokens at `a
     uint32_t level;
 };
 
+struct limits {                            /* what messages of nobody knows whom may use up */
+    struct bucket notices, exponentiations;
+    struct bucket answers, offers, repeats;/* first_v1.c */
+    struct mono flood_at;                  /* more first messages came under its address than are answered at once */
+};
+
 enum hint { HINT_BREAK, HINT_ONE_WAY, HINT_UNREACHABLE, HINT_OTHER, HINT_KINDS };
 
 struct traffic {
@@ -192,7 +199,7 @@ struct peer {
     struct mono prove_began, probe_began, probe_next, silent_since, trust_at, flap_at, answered_at;
     struct mono hint_at[HINT_KINDS];       /* not again before */
     struct traffic traffic;                /* hints.c */
-    struct bucket notices, exponentiations, answers, offers;
+    struct limits limits;
 };
 
 /* The SA payload of a first message, kept so that the third can be taken without a state in between. */
@@ -213,6 +220,7 @@ struct ike {
     size_t peer_count;                     /* places that were ever used */
     struct tunnel *tunnels;                /* by slot */
     struct first_offer offers[OFFERS_MAX];
+    uint16_t first_marks[MARKS_MAX];       /* of first messages that got no answer: see first_v1.c */
     uint8_t cookie_secret[DIGEST];
     uint32_t serial, request_id;
     bool stopping;

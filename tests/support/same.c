@@ -8,10 +8,7 @@ bool same_peer(const struct peer *was, const struct peer *is)
     if (memcmp(was, is, sizeof copy) == 0)
         return true;
     memcpy(&copy, is, sizeof copy);
-    memcpy(&copy.notices, &was->notices, sizeof copy.notices);
-    memcpy(&copy.exponentiations, &was->exponentiations, sizeof copy.exponentiations);
-    memcpy(&copy.answers, &was->answers, sizeof copy.answers);
-    memcpy(&copy.offers, &was->offers, sizeof copy.offers);
+    memcpy(&copy.limits, &was->limits, sizeof copy.limits);
     for (size_t i = 0; i < PEER_SAS_MAX; i++) {
         memcpy(&copy.sa[i].evidence, &was->sa[i].evidence, sizeof copy.sa[i].evidence);
         memcpy(&copy.sa[i].notify, &was->sa[i].notify, sizeof copy.sa[i].notify);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The responder's first answer, which costs nothing and keeps no state: its cookie, its size, its limits. */
+/* The responder's first answer, which costs nothing and keeps no state: its cookie, its size, the table of offers. */
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -152,7 +152,7 @@ static void third_message_with_another_cookie(void **state)
     assert_int_equal(e->sent_count, 1);
 }
 
-/* ---- nothing is kept, nothing is sent again ---- */
+/* ---- the table of SA payloads ---- */
 
 static struct bytes other_offer(unsigned i)
 {
@@ -162,108 +162,6 @@ static struct bytes other_offer(unsigned i)
     return forge_replace(first(), IANA_PAYLOAD_SA, sa_single(&body, 1, "", 1, attributes));
 }
 
-
-static void flood_leaves_no_state(void **state)
-{
-    (void)state;
-    struct engine *e = fresh();
-    struct mono deadline = ike_deadline(e->ike);
-    const char *why;
-    unsigned answers = 0;
-    for (unsigned i = 0; i < 20000; i++) {
-        struct sent m = *first();
-        memcpy(m.datagram, &(uint64_t){ 0x1234567800000001U + i }, WIRE_COOKIE);
-        if (i % 100 == 0)
-            e->now.us += MONO_S(1);    /* a hundred a second: below what is answered */
-        engine_clear(e);
-        engine_take(e, &m);
-        answers += (unsigned)e->sent_count;
-        assert_true(e->sent_count == 0 || e->sent[0].length <= m.length);
-    }
-    assert_int_equal(answers, 20000);
-    assert_true(image_same(&run.step[0].before[HEADEND], e, &why));
-    assert_int_equal(ike_deadline(e->ike).us, deadline.us);
-    engine_clear(e);
-    engine_tick(e, MONO_S(3600));
-    assert_int_equal(e->sent_count, 0);        /* never again by itself */
-}
-
-static void answers_are_limited(void **state)
-{
-    (void)state;
-    struct engine *e = fresh();
-    unsigned answers[4] = { 0 }, new_ones[4] = { 0 };
-    for (int second = 0; second < 4; second++, e->now.us += MONO_S(1)) {
-        for (unsigned i = 0; i < 60000; i++) { /* all with one offer, which is remembered */
-            struct sent m = *first();
-            memcpy(m.datagram, &(uint64_t){ 0x1234567800000001U + i }, WIRE_COOKIE);
-            engine_clear(e);
-            engine_take(e, &m);
-            answers[second] += (unsigned)e->sent_count;
-        }
-        for (unsigned i = 0; i < 2000; i++) {  /* each with another */
-            engine_clear(e);
-            engine_take_octets(e, &first()->path, other_offer(2000U * (unsigned)second + i));
-            new_ones[second] += (unsigned)e->sent_count;
-        }
-    }
-    for (int second = 0; second < 4; second++) {
-        assert_in_range(answers[second], 25000, 25002);
-        assert_in_range(new_ones[second], 98, 102);
-    }
-}
-
-/* An offer that nothing can be made of: one error a second in clear, shorter than what caused it, about no SA. */
-static void errors_in_clear_are_few(void **state)
-{
-    (void)state;
-    static struct sa_body body;
-    struct engine *e = fresh();
-    struct bytes bad = forge_replace(first(), IANA_PAYLOAD_SA, sa_single(&body, 1, "", 1, "80010005" "80020001" "80030001" "80040002"));
-    unsigned errors = 0;
-    e->now.us += MONO_S(10);
-    for (unsigned i = 0; i < 3000; i++, e->now.us += 1000) {
-        engine_clear(e);
-        engine_take_octets(e, &first()->path, bad);
-        errors += (unsigned)e->sent_count;
-        assert_true(e->sent_count <= 1);
-        if (e->sent_count == 0)
-            continue;
-        assert_true(e->sent[0].length <= bad.length);
-        assert_int_equal(e->sent[0].datagram[18], IANA_EXCHANGE_INFORMATIONAL);
-        assert_memory_equal(e->sent[0].datagram + WIRE_COOKIE, "\0\0\0\0\0\0\0\0", WIRE_COOKIE);
-    }
-    assert_in_range(errors, 3, 4);
-}
-
-/* Message 3 with a good cookie costs a Diffie-Hellman: so many of them a second and no more. */
-static void exponentiations_are_limited(void **state)
-{
-    (void)state;
-    struct engine *e = &run.end[HEADEND];
-    run_back(&run, 2);
-    unsigned answers = 0;
-    for (unsigned i = 0; i < 200; i++) {
-        struct sent m = *first(), third = run.step[2].message;
-        memcpy(m.datagram, &(uint64_t){ 0x1234567800000001U + i }, WIRE_COOKIE);
-        engine_clear(e);
-        engine_take(e, &m);
-        assert_int_equal(e->sent_count, 1);
-        memcpy(third.datagram, e->sent[0].datagram, 2 * WIRE_COOKIE);
-        engine_clear(e);
-        engine_take(e, &third);
-        answers += (unsigned)e->sent_count;
-        if (i % 20 == 19)
-            e->now.us += MONO_MS(100);
-    }
-    assert_in_range(answers, 20, 31);
-    engine_tick(e, MONO_S(31));                /* the half-open ones are gone after that */
-    for (size_t i = 0; i < PEER_SAS_MAX; i++)
-        assert_false(e->ike->peers[0].sa[i].used);
-}
-
-/* ---- the table of SA payloads ---- */
-
 /* A flood of different payloads displaces one another, but not one that led to an authenticated SA. */
 static void proven_offers_stay(void **state)
 {
@@ -272,7 +170,7 @@ static void proven_offers_stay(void **state)
     image_load(&run.after[HEADEND], e);
     unsigned proven = 0, used = 0;
     for (unsigned i = 0; i < 500; i++) {
-        e->now.us += MONO_MS(20);
+        e->now.us += MONO_MS(50);
         engine_clear(e);
         engine_take_octets(e, &first()->path, other_offer(i));
         assert_int_equal(e->sent_count, 1);
@@ -306,7 +204,7 @@ static void more_headends_than_places(void **state)
     engine_take(e, first());
     assert_int_equal(e->sent_count, 1);
     for (unsigned i = 0; i < 200; i++) {
-        e->now.us += MONO_MS(20);
+        e->now.us += MONO_MS(50);
         engine_clear(e);
         engine_take_octets(e, &first()->path, other_offer(i));
         assert_int_equal(e->sent_count, 1);
@@ -339,7 +237,7 @@ static void proven_offers_get_through(void **state)
             through += e->sent[n].datagram[18] == IANA_EXCHANGE_MAIN;
     }
     assert_int_equal(through, 50);
-    assert_in_range(others, 550, 650);          /* those that are new are few */
+    assert_in_range(others, 115, 130);          /* those that are new are few */
     through = 0;
     for (unsigned i = 0; i < 1000; i++) {
         e->now.us += MONO_MS(1);
@@ -348,7 +246,7 @@ static void proven_offers_get_through(void **state)
         for (size_t n = 0; n < e->sent_count; n++)
             through += e->sent[n].datagram[18] == IANA_EXCHANGE_MAIN;
     }
-    assert_int_equal(through, 1000);
+    assert_in_range(through, 195, 205);         /* a hundred at once, a hundred a second, two as what comes again */
 }
 
 /* ---- the sizes of messages 1 ---- */
@@ -429,8 +327,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cookie_names_its_message), cmocka_unit_test(cookie_names_its_headend), cmocka_unit_test(cookie_expires),
-        cmocka_unit_test(third_message_with_another_cookie), cmocka_unit_test(flood_leaves_no_state), cmocka_unit_test(answers_are_limited), cmocka_unit_test(errors_in_clear_are_few),
-        cmocka_unit_test(exponentiations_are_limited), cmocka_unit_test(proven_offers_stay), cmocka_unit_test(proven_offers_get_through), cmocka_unit_test(sa_payload_sizes),
+        cmocka_unit_test(third_message_with_another_cookie),
+        cmocka_unit_test(proven_offers_stay), cmocka_unit_test(proven_offers_get_through), cmocka_unit_test(sa_payload_sizes),
         cmocka_unit_test(more_headends_than_places), cmocka_unit_test(counts_of_payloads), cmocka_unit_test(datagram_sizes),
     };
     return cmocka_run_group_tests_name("ike: the first answer", tests, record, forget);

@@ -233,9 +233,7 @@ static void own_messages(void **state)
 static void refill(const struct image *image, struct engine *e)
 {
     struct peer *p = &e->ike->peers[0];
-    p->notices = image->peers[0].notices;
-    p->exponentiations = image->peers[0].exponentiations;
-    p->answers = image->peers[0].answers;
+    p->limits = image->peers[0].limits;
     engine_clear(e);
 }
 

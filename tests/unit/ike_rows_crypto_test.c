@@ -46,7 +46,7 @@ static bool takes(struct run *r, size_t step, uint8_t type, struct bytes value)
     bool same = image_same(&r->step[step].before[to], e, &why);
     assert_int_equal(same, e->sent_count == 0);
     if (same) { /* and the right one is still good */
-        memcpy(&e->ike->peers[0].exponentiations, &r->step[step].before[to].peers[0].exponentiations, sizeof(struct bucket));
+        memcpy(&e->ike->peers[0].limits.exponentiations, &r->step[step].before[to].peers[0].limits.exponentiations, sizeof(struct bucket));
         engine_take(e, &r->step[step].message);
         assert_int_equal(e->sent_count, 1);
     }
