@@ -5,7 +5,7 @@
 #
 # Forged IKE messages, 20,000 a second where the guest can send them: first messages from anywhere and from the
 # headend's own address, garbage, a recorded handshake again and again, encrypted messages with the true cookies.
-# Tunnels stay up, not a packet is lost, probes are answered, memory stays, and a headend that begins anew in the
+# Tunnels stay up, not a packet is lost, the headend is not flooded with answers, probes are answered, memory stays, and a headend that begins anew in the
 # middle of it is up within two seconds.
 minicpe_only
 # shellcheck source=interop/lib/flows.sh
@@ -47,7 +47,11 @@ slow=no
 [ "$baseline" = 0 ] && [ "$silent_before" = 0 ] && [ "$reached" -ge $((rate * 3 / 4)) ] || slow=yes
 flooded "first messages from random addresses" first
 memory=$(cpe_memory)
+answers() { grep -c 'phase 1 message is part of an unknown exchange' "$LAB_LOG/headend1.log" || true; }
+answered=$(answers)
 flooded "first messages from the headend's address" first "${headend_ip[1]}"
+answered=$(($(answers) - answered)) most=$((150 * (seconds + 2)))
+if [ "$answered" -le "$most" ]; then ok "the headend gets $answered answers to them"; else not_ok "the headend is flooded with $answered answers, more than $most"; fi
 flooded "first messages from the headend's address, each with another offer" offers "${headend_ip[1]}"
 flooded "garbage from the headend's address" garbage "${headend_ip[1]}"
 flooded "the headend's own messages once more" replay "${headend_ip[1]}" /run/lab/recorded
