@@ -371,7 +371,7 @@ void world_advance(int64_t us)
     world.now = until.us > world.now.us ? until : world.now;
 }
 
-bool world_step(void)
+bool world_step_until(struct mono until)
 {
     world_replies();
     if (world.queue_count > 0) {
@@ -380,7 +380,12 @@ bool world_step(void)
         world_deliver(&d);
         return true;
     }
+    return tick(until);
+}
+
+bool world_step(void)
+{
     int end;
     struct mono due = due_at(&end);
-    return !mono_is_never(due) && tick(due.us > world.now.us ? due : world.now);
+    return world_step_until(mono_is_never(due) ? world.now : mono_max(due, world.now));
 }

@@ -103,6 +103,7 @@ void world_deliver(const struct in_flight *datagram);
 void world_reply(int end);               /* the oldest one is given */
 void world_replies(void);
 void world_advance(int64_t us);
+bool world_step_until(struct mono until);   /* false: nothing is due before */
 bool world_step(void);                   /* as honest network and data plane would do next */
 void world_configure(int end, uint16_t slot, const struct conf_conn *conn, bool renewed);   /* a reload */
 void world_path(int end, const struct addr *local);
