@@ -21,6 +21,8 @@
 
 #include "base/log.h"
 
+enum { NICENESS = -10 };
+
 static int failed(char error[DROP_ERROR_MAX], const char *what)
 {
     snprintf(error, DROP_ERROR_MAX, "cannot give up privileges: %s: %s", what, strerror(errno));
@@ -180,6 +182,13 @@ void drop_lock_memory(void)
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
         log_debug("memory is not locked: %s", strerror(errno));
 #endif
+}
+
+/* Under systemd the unit file does it: its filter lets nobody in here change priorities. */
+void drop_waiting(void)
+{
+    if (getpriority(PRIO_PROCESS, 0) > NICENESS && setpriority(PRIO_PROCESS, 0, NICENESS) < 0)
+        log_debug("not scheduled before others: %s", strerror(errno));
 }
 
 /*

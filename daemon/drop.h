@@ -32,6 +32,8 @@ void drop_dumps(void);
 void drop_contents_of_dumps(void);
 /* Memory that is never swapped out, where the limits allow all of it. */
 void drop_lock_memory(void);
+/* Scheduled before what only carries data, if allowed: probes are answered in tenths of a second on a busy machine, too. */
+void drop_waiting(void);
 /* Memory in small pages, and back to the kernel when it is freed: a reload's working memory does not stay, and secrets leave with it. */
 void drop_slack_memory(void);
 

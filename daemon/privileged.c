@@ -413,6 +413,7 @@ int privileged_run(const struct options *options)
     drop_contents_of_dumps();
     drop_slack_memory();
     drop_lock_memory();
+    drop_waiting();
     logsink_open(options->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     if (!drop_have_privilege(error)) {
         log_error("minicpe %s", error);
