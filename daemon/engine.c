@@ -134,7 +134,7 @@ static void put_notice(struct engine *engine, const struct ike_notice *notice)
     engine_control_event(engine, notice, conn);
 }
 
-void engine_drain(struct engine *engine)
+static void put_outputs(struct engine *engine)
 {
     struct ike_output *output = &engine->output;
     bool changed = false;
@@ -159,6 +159,11 @@ void engine_drain(struct engine *engine)
         bytes_wipe(&engine->waiting, sizeof engine->waiting);
     if (changed)
         tell_summary(engine);
+}
+
+void engine_drain(struct engine *engine)
+{
+    put_outputs(engine);
     watch_dataplane(engine);
     arm_timer(engine);
 }
@@ -176,13 +181,14 @@ static void on_datagram(struct ev_loop *loop, ev_io *watcher, int events)
         size_t length;
         int got = udp_receive(from, engine->datagram, sizeof engine->datagram, &path, &length);
         if (got == 0)
-            return;
+            break;
         if (got < 0)
             continue;
         notice_datagram("received", "from", &path, bytes_of(engine->datagram, length));
         ike_packet(engine->ike, clock_mono(), &path, bytes_of(engine->datagram, length));
-        engine_drain(engine);
+        put_outputs(engine);
     }
+    engine_drain(engine);
 }
 
 /* One conn stands for its headend: the hint is about that. */
@@ -373,6 +379,8 @@ static int start_ike(struct engine *engine)
     int result = ike_new(&engine->ike, &conf, &env, clock_mono());
     conf_free(&conf);
     engine->started = clock_wall();
+    if (result == 0)
+        ike_set_debug(engine->ike, log_level_get() >= LOG_LEVEL_DEBUG);
     if (result == 0 && !(engine->events = events_new(CONF_CONNS_MAX)))
         return -1;
     return result;

@@ -131,6 +131,7 @@ static bool source_log_level(void *context, uint32_t level)
     if (level < LOG_LEVEL_ERROR || level > LOG_LEVEL_DEBUG)
         return false;
     log_level_set((enum log_level)level);
+    ike_set_debug(engine->ike, level >= LOG_LEVEL_DEBUG);
     life_tell(engine->hold->life, LIFE_LOG_LEVEL, level);
     return true;
 }

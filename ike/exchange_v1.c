@@ -194,15 +194,26 @@ static void digest(struct bytes datagram, uint8_t out[DIGEST])
     memcpy(out, hash, DIGEST);
 }
 
-bool exchange_is_duplicate(struct ike *ike, struct exchange *x, const struct ike_path *path, struct bytes datagram)
+enum { DUPLICATES_A_SECOND = 100 }; /* per headend */
+
+/* A recorded message, sent again and again, must not make us a flood for its sender. */
+static bool may_repeat(const struct ike *ike, struct peer *peer)
+{
+    return bucket_take(&peer->limits.duplicates, ike->now, DUPLICATES_A_SECOND, DUPLICATES_A_SECOND);
+}
+
+bool exchange_is_duplicate(struct ike *ike, struct peer *peer, struct exchange *x, bool complete, const struct ike_path *path,
+                           struct bytes datagram)
 {
     uint8_t now[DIGEST];
     if (!x->received_any)
         return false;
+    if (complete && !may_repeat(ike, peer))
+        return true;
     digest(datagram, now);
     if (memcmp(now, x->received, DIGEST) != 0)
         return false;
-    if (x->sent_length && !x->held)
+    if (x->sent_length && !x->held && (complete || may_repeat(ike, peer)))
         output_send(ike, path, bytes_of(x->sent, x->sent_length));
     return true;
 }
@@ -240,6 +251,7 @@ int exchange_open_phase2(const struct isakmp_sa *sa, uint32_t message_id, struct
 void exchange_debug(struct ike *ike, const struct peer *peer, const char *name, int err)
 {
     char text[ADDR_TEXT_MAX];
-    output_notice(ike, IKE_NOTICE_DEBUG, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_NONE, "%s from %s not taken: %s", name,
-                  addr_print(&peer->remote, text), ike_err_find(err)->text);
+    if (!ike->quiet)
+        output_notice(ike, IKE_NOTICE_DEBUG, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_NONE, "%s from %s not taken: %s", name,
+                      addr_print(&peer->remote, text), ike_err_find(err)->text);
 }

@@ -46,8 +46,12 @@ int exchange_run(struct step *s, const struct exchange_row *row, const struct wi
 /* Builds a message into x->sent: header, HASH when `hash`, the payloads of `put`, encryption. */
 int exchange_build(struct step *s, struct exchange *x, uint8_t type, bool encrypted, enum exchange_hash hash,
                    int (*put)(struct step *s, struct wire_writer *out));
-/* True when the datagram is the one taken last; then the last answer was sent again. */
-bool exchange_is_duplicate(struct ike *ike, struct exchange *x, const struct ike_path *path, struct bytes datagram);
+/*
+ * True when the datagram is the one taken last; then the last answer was sent again. In a flood of them it is not, and what
+ * comes for an exchange that is `complete` is not looked at any more.
+ */
+bool exchange_is_duplicate(struct ike *ike, struct peer *peer, struct exchange *x, bool complete, const struct ike_path *path,
+                           struct bytes datagram);
 void exchange_remember(struct exchange *x, struct bytes datagram);
 void exchange_send(struct ike *ike, const struct conf_conn *conf, struct exchange *x, const struct ike_path *path, bool resend);
 /* Decrypts and walks a phase 2 message under its own IV; verifies HASH(1). `clear` must hold IKE_MESSAGE_MAX octets. */

@@ -9,7 +9,8 @@
  *
  * Answers to forged messages go to the headend whose address they bear, and would drown it. So only so many a second
  * are answered at once. Of the others a mark is kept, and what comes a second time is answered: who waits for an answer
- * sends again, with the same cookie, after half a second or so; who floods has no reason to.
+ * sends again, with the same cookie, after half a second or so; who floods has no reason to. Another mark is kept of what
+ * was answered, so that garbage is not taken for a message 3, whose cookie costs a hash.
  * Entry points: main_take_first, main_take_third, first_prove.
  * Invariants: one answer per message, never longer than it, never sent again by ourselves.
  */
@@ -22,7 +23,7 @@
 #include "ike/vid.h"
 
 _Static_assert(OFFERS_MAX == 32, "the cookie has five bits for the place");
-_Static_assert(MARKS_MAX == 1 << 16, "two octets of the initiator's cookie are the place of its mark");
+_Static_assert(MARKS_MAX == 1 << 16 && ANSWERED_MAX <= MARKS_MAX, "two octets of the initiator's cookie are the place of its mark");
 
 enum {
     COOKIE_SECONDS = 60,           /* our cookie is good for one to two times that long */
@@ -140,11 +141,15 @@ static void no_common_proposal(struct ike *ike, struct peer *peer, const struct 
     info_send_clear_error(ike, peer, path, header, IANA_NOTIFY_NO_PROPOSAL_CHOSEN);
 }
 
+/* Its place in either table of marks, and what is kept there of the rest of it; never 0, which is an empty place. */
+static unsigned mark_place(const uint8_t cookie_i[WIRE_COOKIE]) { return (unsigned)(cookie_i[0] << 8 | cookie_i[1]); }
+static uint16_t mark_name(const uint8_t cookie_i[WIRE_COOKIE]) { return (uint16_t)(cookie_i[2] << 8 | cookie_i[3] | 1); }
+
 /* A message that got no answer came with this cookie before. Twice is enough, lest a recorded one be answered for ever. */
 static bool came_before(struct ike *ike, struct peer *peer, const uint8_t cookie_i[WIRE_COOKIE])
 {
-    uint16_t *mark = &ike->first_marks[cookie_i[0] << 8 | cookie_i[1]];
-    uint16_t name = (uint16_t)((cookie_i[2] << 8 | cookie_i[3]) & ~MARK_TIMES);
+    uint16_t *mark = &ike->first_marks[mark_place(cookie_i)];
+    uint16_t name = mark_name(cookie_i) & ~MARK_TIMES;
     if ((*mark & MARK_TIMES) == 0 || (*mark & ~MARK_TIMES) != name) {
         *mark = name | 1;
         return false;
@@ -200,16 +205,19 @@ void main_take_first(struct ike *ike, struct peer *peer, const struct ike_path *
     uint8_t cookie_r[WIRE_COOKIE];
     if (!cookie_for(ike, peer, path, header->cookie_i, offer, epoch_now(ike), cookie_r))
         return;
+    ike->first_answered[mark_place(header->cookie_i) % ANSWERED_MAX] = mark_name(header->cookie_i);
     answer(ike, path, header, cookie_r, chosen, vids);
 }
 
-/* The remembered payload whose cookie this message carries. One hash, however many are forged. */
+/* The remembered payload whose cookie this message carries. One hash at most, and none for what begins nothing here. */
 static struct first_offer *find_offer(struct ike *ike, const struct peer *peer, const struct ike_path *path, const struct wire_header *header)
 {
     struct first_offer *f = &ike->offers[header->cookie_r[0] & COOKIE_SLOT];
     int64_t epoch = epoch_now(ike), told = header->cookie_r[0] >> COOKIE_EPOCH;
     uint8_t cookie_r[WIRE_COOKIE];
     epoch -= (epoch ^ told) & 1;
+    if (ike->first_answered[mark_place(header->cookie_i) % ANSWERED_MAX] != mark_name(header->cookie_i))
+        return NULL;
     if (!f->used || f->peer != peer->index || !cookie_for(ike, peer, path, header->cookie_i, f, epoch, cookie_r))
         return NULL;
     return bytes_equal(bytes_of(cookie_r, WIRE_COOKIE), bytes_of(header->cookie_r, WIRE_COOKIE)) ? f : NULL;

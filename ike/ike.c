@@ -139,6 +139,8 @@ static void take_message(struct ike *ike, struct peer *peer, const struct ike_pa
         refuse_exchange(ike, peer, &header);
 }
 
+void ike_set_debug(struct ike *ike, bool wanted) { ike->quiet = !wanted; }
+
 void ike_packet(struct ike *ike, struct mono now, const struct ike_path *path, struct bytes datagram)
 {
     static const uint8_t marker[MARKER];

@@ -145,6 +145,8 @@ void ike_free(struct ike *ike);                       /* wipes */
  * ISAKMP SAs stay as long as some conn is left to their headend.
  */
 void ike_configure(struct ike *ike, struct mono now, uint16_t slot, uint32_t generation, const struct conf_conn *conf);
+/* Whether notices for the debug log are made, as they are at first: in a flood they cost more than all else. */
+void ike_set_debug(struct ike *ike, bool wanted);
 void ike_packet(struct ike *ike, struct mono now, const struct ike_path *path, struct bytes datagram);
 void ike_command(struct ike *ike, struct mono now, const struct ike_command *command);
 void ike_dataplane_done(struct ike *ike, struct mono now, const struct dp_reply *reply);

@@ -333,7 +333,7 @@ static void refused(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, st
 void main_take(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, const struct ike_path *path, struct bytes datagram,
                const struct wire_header *header, struct bytes body)
 {
-    if (exchange_is_duplicate(ike, &sa->x, &sa->path, datagram))
+    if (exchange_is_duplicate(ike, peer, &sa->x, sa->up, &sa->path, datagram))
         return;
     const struct exchange_row *row = main_row(sa->x.role, sa->x.step);
     if (!row || sa->up || header->message_id != 0) {

@@ -79,7 +79,7 @@ struct dp_request *output_request(struct ike *ike, enum dp_request_type type, ui
 void output_notice(struct ike *ike, enum ike_notice_type type, const struct tunnel *tunnel, enum ike_cause cause,
                    const char *format, ...)
 {
-    struct ike_output *o = output_new(ike, IKE_NOTICE);
+    struct ike_output *o = type == IKE_NOTICE_DEBUG && ike->quiet ? NULL : output_new(ike, IKE_NOTICE);
     if (!o)
         return;
     o->notice = (struct ike_notice){ .type = type, .conn = tunnel ? (int)tunnel->index : -1, .cause = cause };

@@ -185,13 +185,28 @@ static void refuse_first(struct ike *ike, struct peer *peer, struct isakmp_sa *s
     sa->quick_wait = ike->now;
 }
 
+/* Looked at before anything is made for it: it may be one of a flood. */
+static int is_authentic(const struct isakmp_sa *sa, const struct wire_header *header, struct bytes body)
+{
+    uint8_t clear[IKE_MESSAGE_MAX];
+    struct wire_message message;
+    if (!quick_message_id_fresh(sa, header->message_id))
+        return IKE_ERR_MESSAGE_ID;
+    return exchange_open_phase2(sa, header->message_id, body, clear, header->next, &message);
+}
+
 static void take_new(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, const struct ike_path *path, struct bytes datagram,
                      const struct wire_header *header, struct bytes body)
 {
     const struct exchange_row *row = &responder_rows[0];
+    int err = is_authentic(sa, header, body);
+    if (err) {
+        exchange_debug(ike, peer, row->name, err);
+        return;
+    }
     struct quick q = blank(ike, sa, ROLE_RESPONDER, header->message_id);
     struct step s = { .ike = ike, .peer = peer, .sa = sa, .quick = &q, .path = path };
-    int err = quick_message_id_fresh(sa, header->message_id) ? keys_v1_phase2_iv(&sa->keys, q.x.message_id, q.x.iv) : IKE_ERR_MESSAGE_ID;
+    err = keys_v1_phase2_iv(&sa->keys, q.x.message_id, q.x.iv);
     err = err ? err : exchange_run(&s, row, header, body);
     struct quick *slot = err ? NULL : quick_slot(s.tunnel);
     struct child *child = slot ? child_new(ike, s.tunnel) : NULL;
@@ -245,7 +260,7 @@ void quick_take(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, const 
     struct quick *q = find(ike, peer, sa, header->message_id, &tunnel);
     if (!q)
         take_new(ike, peer, sa, path, datagram, header, body);
-    else if (!exchange_is_duplicate(ike, &q->x, &sa->path, datagram))
+    else if (!exchange_is_duplicate(ike, peer, &q->x, q->phase == QUICK_DONE, &sa->path, datagram))
         take_next(ike, peer, sa, tunnel, q, path, datagram, header, body);
 }
 

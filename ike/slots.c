@@ -24,7 +24,7 @@ static void peer_init(const struct ike *ike, struct peer *peer, uint16_t index, 
     peer->answered_at = peer->traffic.in_at = ike->now;
     peer->traffic.unanswered_at = MONO_NEVER;
     struct bucket fresh = { .at = full };
-    peer->limits = (struct limits){ fresh, fresh, fresh, fresh, fresh, .flood_at = full };
+    peer->limits = (struct limits){ fresh, fresh, fresh, fresh, fresh, fresh, .flood_at = full };
 }
 
 static struct peer *peer_for(struct ike *ike, const struct conf_conn *conf)

@@ -20,7 +20,8 @@ enum {
     MESSAGE_IDS_MAX = 256,      /* remembered per ISAKMP SA, so that an old message starts nothing anew: some a rekey */
     PROBE_IDS_MAX = 64,         /* of dead peer detection, which are many; older ones are known by their sequence number */
     OFFERS_MAX = 32,            /* SA payloads of first messages, remembered until the third message comes */
-    MARKS_MAX = 1 << 16,        /* marks of first messages that got no answer, one for all headends */
+    MARKS_MAX = 1 << 16,        /* marks of first messages that got no answer, for all headends */
+    ANSWERED_MAX = 1 << 14,     /* and of those that got one */
     DIGEST = 32,
     DPD_WINDOW = 64,             /* probes of one sequence, at the longest round trip */
 };
@@ -168,6 +169,7 @@ struct bucket {                            /* a rate limit: `level` tokens at `a
 struct limits {                            /* what messages of nobody knows whom may use up */
     struct bucket notices, exponentiations;
     struct bucket answers, offers, repeats;/* first_v1.c */
+    struct bucket duplicates;              /* exchange_v1.c */
     struct mono flood_at;                  /* more first messages came under its address than are answered at once */
 };
 
@@ -220,10 +222,10 @@ struct ike {
     size_t peer_count;                     /* places that were ever used */
     struct tunnel *tunnels;                /* by slot */
     struct first_offer offers[OFFERS_MAX];
-    uint16_t first_marks[MARKS_MAX];       /* of first messages that got no answer: see first_v1.c */
+    uint16_t first_marks[MARKS_MAX], first_answered[ANSWERED_MAX]; /* see first_v1.c */
     uint8_t cookie_secret[DIGEST];
     uint32_t serial, request_id;
-    bool stopping;
+    bool stopping, quiet;                  /* quiet: nobody reads notices for the debug log */
     struct ike_output *outputs;            /* a ring of output_size */
     size_t output_size, output_first, output_count, output_most; /* no place in use at or past it, ever */
 };

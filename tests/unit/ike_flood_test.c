@@ -205,6 +205,62 @@ static void exponentiations_are_limited(void **state)
         assert_false(e->ike->peers[0].sa[i].used);
 }
 
+/* A message with a cookie that was never given away does not even cost its hash: it is known by a mark. */
+static void third_messages_of_what_was_answered(void **state)
+{
+    (void)state;
+    struct engine *e = &run.end[HEADEND];
+    static uint16_t kept[ANSWERED_MAX];
+    run_back(&run, 2);
+    memcpy(kept, e->ike->first_answered, sizeof kept);
+    memset(e->ike->first_answered, 0, sizeof kept);
+    engine_take(e, &run.step[2].message);
+    assert_int_equal(e->sent_count, 0);
+    memcpy(e->ike->first_answered, kept, sizeof kept);
+    engine_take(e, &run.step[2].message);
+    assert_int_equal(e->sent_count, 1);
+}
+
+/* The message that this end answered last, recorded and sent once more 20,000 times a second. */
+static void duplicates_are_limited(void **state)
+{
+    (void)state;
+    struct engine *e = &run.end[HEADEND];
+    const struct sent *m = &run.step[4].message;
+    unsigned answers = 0;
+    image_load(&run.after[HEADEND], e);
+    for (unsigned i = 0; i < 40000; i++, e->now.us += 50) {
+        engine_clear(e);
+        engine_take(e, m);
+        answers += (unsigned)e->sent_count;
+        assert_true(e->sent_count == 0 || e->sent[0].length <= m->length);
+    }
+    assert_in_range(answers, 295, 305);        /* a hundred at once, a hundred a second */
+    assert_true(engine_up(e) && engine_children(e));
+    e->now.us += MONO_S(1);
+    engine_clear(e);
+    engine_take(e, m);                         /* and one alone gets its answer */
+    assert_int_equal(e->sent_count, 1);
+}
+
+static void no_word_where_nobody_reads(void **state)
+{
+    (void)state;
+    struct engine *e = &run.end[HEADEND];
+    run_back(&run, 2);
+    struct sent m = run.step[2].message;
+    m.datagram[WIRE_COOKIE + 4] ^= 1;
+    engine_take(e, &m);
+    assert_int_equal(e->notices, 1);
+    engine_clear(e);
+    ike_set_debug(e->ike, false);
+    engine_take(e, &m);
+    assert_int_equal(e->notices, 0);
+    ike_set_debug(e->ike, true);
+    engine_take(e, &m);
+    assert_int_equal(e->notices, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +270,9 @@ int main(void)
         cmocka_unit_test(repetitions_are_limited),
         cmocka_unit_test(errors_in_clear_are_few),
         cmocka_unit_test(exponentiations_are_limited),
+        cmocka_unit_test(third_messages_of_what_was_answered),
+        cmocka_unit_test(duplicates_are_limited),
+        cmocka_unit_test(no_word_where_nobody_reads),
     };
     return cmocka_run_group_tests_name("floods of first messages", tests, record, forget);
 }
