@@ -168,14 +168,14 @@ static const struct first_offer *offer_for(struct ike *ike, struct peer *peer, c
                        : bucket_take(&peer->limits.offers, ike->now, OFFERS_A_SECOND, OFFERS_A_SECOND);
     if (!taken) {
         peer->limits.flood_at = ike->now;
-        /* Among so many that are forged, one may be the headend's own that has lost its SAs: a probe tells, and should
-         * there be no answer, our own Main Mode comes through where its own drowns. */
-        liveness_hint(ike, peer, HINT_OTHER, "a flood of first messages comes from its address");
         taken = came_before(ike, peer, header->cookie_i);
     }
-    if (!taken)
-        return NULL;
-    return known ? known : remember(ike, peer, sa, vids);
+    if (taken)
+        return known ? known : remember(ike, peer, sa, vids);
+    /* Among so many that are forged, one may be the headend's own that has lost its SAs: a probe, once a second at most,
+     * tells, and should there be no answer, our own Main Mode comes through where its own drowns. */
+    liveness_hint(ike, peer, HINT_OTHER, "a flood of first messages comes from its address");
+    return NULL;
 }
 
 void main_take_first(struct ike *ike, struct peer *peer, const struct ike_path *path, const struct wire_header *header, struct bytes body)

@@ -57,6 +57,7 @@ struct end {
     unsigned sends;
     size_t longest;
     bool refused, excused;               /* a message was not taken; and one that may leave a trace all the same */
+    bool probes;                         /* its headend, because of a flood, which is no answer */
 };
 
 struct point {                           /* a moment to begin at */
