@@ -90,6 +90,7 @@ long() {
   tap analysis tests/analysis.sh long
   units build
   tap valgrind env -u MINICPE_LONG tests/valgrind.sh build
+  tap fuzz-coverage tests/fuzz/run.sh coverage
   tap lab interop/lab.sh run --list long
 }
 
