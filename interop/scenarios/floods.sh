@@ -3,11 +3,11 @@
 # in: long
 # clock: counted
 #
-# Forged IKE messages, 20,000 a second where the guest can send them: first messages from anywhere and from the
-# headend's own address, garbage, a recorded handshake again and again, encrypted messages with the true cookies.
-# Tunnels stay up, not a packet is lost, the headend is not flooded with answers, probes are answered, memory stays, and a headend that begins anew in the
-# middle of it is up within two seconds.
-# One emulated processor sends and takes 14,000 to 17,000 of them a second; with LAB_SHIFT=0, and twice the time, all.
+# Forged IKE messages, 20,000 a second: first messages from anywhere and from the headend's own address, garbage, a
+# recorded handshake again and again, encrypted messages with the true cookies. Tunnels stay up, not a packet is lost, the
+# headend is not flooded with answers, probes are answered, memory stays, and a headend that begins anew in the middle of
+# it is up within two seconds. One emulated processor sends and takes 14,000 to 17,000 of them a second; with LAB_SHIFT=0,
+# and twice the time, all.
 minicpe_only
 # shellcheck source=interop/lib/flows.sh
 . "$LAB_TOP/interop/lib/flows.sh"
