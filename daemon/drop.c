@@ -134,6 +134,10 @@ int drop_to_net_admin(char error[DROP_ERROR_MAX])
 
 void drop_descriptors(void)
 {
+    /* A standard stream that is closed would be the next socket's number, which log lines then go to. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            log_debug("/dev/null cannot be opened: %s", strerror(errno));
 #ifdef SYS_close_range
     if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) == 0)
         return;

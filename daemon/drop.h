@@ -22,7 +22,7 @@ void drop_find_user(struct drop_user *user);
 int drop_everything(const struct drop_user *user, const char *root, char error[DROP_ERROR_MAX]);
 /* The privileged process's state: user root, CAP_NET_ADMIN alone. */
 int drop_to_net_admin(char error[DROP_ERROR_MAX]);
-/* Closes what the starter left open besides standard input, output and error. */
+/* Closes what the starter left open besides standard input, output and error, which lead nowhere if it had closed them. */
 void drop_descriptors(void);
 /* Standard input and output lead nowhere from here on; they may be a terminal, and no process here needs one. */
 void drop_standard_streams(void);

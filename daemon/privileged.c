@@ -160,7 +160,7 @@ static void on_forged(void *context)
 {
     struct privileged *p = context;
     if (life_tell(p->supervisor_channel, LIFE_END_ENGINE, 0) < 0)
-        ev_break(p->loop, EVBREAK_ALL);
+        end_by_accident(p, "an engine that forges cannot be ended");
 }
 
 static void on_supervisor(struct ev_loop *loop, ev_io *watcher, int events)

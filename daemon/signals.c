@@ -14,12 +14,16 @@ static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 
 enum { COUNT = sizeof numbers / sizeof *numbers };
 
-/* Where SIGCHLD is ignored no status of a child is ever heard; a blocked SIGALRM ends nothing (sandbox.c). */
+/*
+ * Where SIGCHLD is ignored no status of a child is ever heard; a blocked SIGALRM ends nothing (sandbox.c). A log that
+ * reaches the limit of a file's size loses its lines, and must not end the daemon.
+ */
 void signals_begin(void)
 {
     sigset_t set;
     signal(SIGCHLD, SIG_DFL);
     signal(SIGALRM, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGALRM);

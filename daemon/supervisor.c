@@ -78,8 +78,13 @@ static _Noreturn void be_engine(const struct supervisor_hold *hold, const int ch
 static int give_birth(const struct supervisor_hold *hold, const int channels[LIFE_DESCRIPTORS], struct child *child)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        int kept = errno;
+        close(channels[0]);
+        close(channels[1]);
+        errno = kept;
         return -1;
+    }
     child->born = now_ms();
     child->pipe = ends[0];
     child->pid = fork();
@@ -162,8 +167,7 @@ static bool one_engine(const struct supervisor_hold *hold, uint32_t number, int6
         return parent_gone_within(hold, *wait);
     }
     enum news news = wait_for_news(hold, child.pipe, -1);
-    if (news != NEWS_DESCRIPTOR)
-        kill(child.pid, SIGKILL);
+    kill(child.pid, SIGKILL); /* also where the pipe ended: it may have been closed by an engine that lives on; a dying one keeps its status */
     while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) { }
     close(child.pipe);
     if (news == NEWS_PARENT_GONE || (WIFEXITED(status) && WEXITSTATUS(status) == ENGINE_STOPPED))

@@ -80,8 +80,20 @@ static void are_read(void **state)
     assert_int_equal(run_child(take_signals), 0);
 }
 
+/* A log at the limit of a file's size loses lines; it ended the daemon. */
+static void file_size_limit(void **state)
+{
+    (void)state;
+    struct sigaction now;
+    signal(SIGXFSZ, SIG_DFL);
+    signals_begin();
+    assert_int_equal(sigaction(SIGXFSZ, NULL, &now), 0);
+    assert_true(now.sa_handler == SIG_IGN);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(begins_afresh), cmocka_unit_test(are_read) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(file_size_limit),
+        cmocka_unit_test(begins_afresh), cmocka_unit_test(are_read) };
     return cmocka_run_group_tests_name("the daemon's signals", tests, NULL, NULL);
 }
