@@ -306,6 +306,7 @@ void child_up(struct ike *ike, struct tunnel *tunnel, struct child *c)
     c->rekey_at = life_rekey_at(ike, tunnel->conf, life, c->role);
     child_collide(ike, tunnel, c);
     tunnel->failures = 0;
+    tunnel->unfinished = false;
     tunnel->cause_known_at = MONO_NEVER; /* what failed before is over, and tells nothing of a failure that comes later */
     peer->failures = 0;
     liveness_child_up(ike, tunnel);

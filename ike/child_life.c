@@ -179,7 +179,7 @@ static void take_mapping(struct ike *ike, struct tunnel *tunnel, struct child *c
     if (!sa || !sa->encapsulate || c->state == CHILD_FREE)
         return;
     if (!addr_equal(&event->remote.addr, &peer->remote)) {
-        if (bucket_take(&peer->limits.notices, ike->now, 1, 3))
+        if (bucket_take(&peer->limits.refusals, ike->now, 1, 3))
             output_notice(ike, IKE_NOTICE_WARNING, tunnel, IKE_CAUSE_NONE,
                           "the headend's ESP comes from %s, which is not what right= says: it is taken, and nothing is sent there",
                           endpoint_print(&event->remote, text));

@@ -39,6 +39,8 @@ static const struct ike_err_row errs[] = {
     { IKE_ERR_CRYPTO, "the crypto library failed", 0 },
     { IKE_ERR_BUSY, "too many exchanges at once", 0 },
     { IKE_ERR_TOO_LONG, "our answer does not fit a datagram", 0 },
+    { IKE_ERR_PORT, "it came on port 500 after the change to 4500 that a NAT asks for", 0 },
+    { IKE_ERR_WORN, "its ISAKMP SA has had as many exchanges as can be told from old ones, and is being replaced", 0 },
 };
 
 const struct ike_err_row *ike_err_find(int err)

@@ -40,6 +40,8 @@ enum ike_err {
     IKE_ERR_CRYPTO,
     IKE_ERR_BUSY,
     IKE_ERR_TOO_LONG,
+    IKE_ERR_PORT,
+    IKE_ERR_WORN,
     IKE_ERR_END,
 };
 

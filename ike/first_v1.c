@@ -33,6 +33,7 @@ enum {
     MARK_TIMES = 3, MARK_ANSWERED_MOST = 3, /* in a mark: 1 came, 2 and 3 answered once and twice; the rest is of the cookie */
     COOKIE_SLOT = 31, COOKIE_EPOCH = 5, /* in the cookie's first octet: the offer's place, and a bit that tells the epoch */
     EXPONENTIATIONS_A_SECOND = 10, /* per headend */
+    PROVEN_MOST = 2,               /* offers of one headend that others do not displace */
 };
 
 static bool cookie_for(const struct ike *ike, const struct peer *peer, const struct ike_path *path, const uint8_t cookie_i[WIRE_COOKIE],
@@ -55,31 +56,29 @@ static int64_t epoch_now(const struct ike *ike)
 }
 
 /*
- * A place for a new payload: a free one, else one of the same headend at random, else any that is not proven. There may
- * be more headends than places: one that has none takes a proven one, and what else comes from its address takes that.
+ * A place for a new payload: a free one, else one of the same headend that is not proven, at random, else any that is not,
+ * else the headend's own that was proven longest ago. There may be more headends than places: one that has none takes one.
  */
 static struct first_offer *place(struct ike *ike, const struct peer *peer)
 {
     struct first_offer *mine[OFFERS_MAX], *others[OFFERS_MAX];
+    struct first_offer *oldest = NULL;
     uint32_t m = 0, o = 0;
-    bool known = false;
     for (size_t i = 0; i < OFFERS_MAX; i++) {
         struct first_offer *f = &ike->offers[i];
         if (!f->used)
             return f;
-        known |= f->peer == peer->index;
-        if (f->proven)
-            continue;
-        if (f->peer == peer->index)
-            mine[m++] = f;
-        else
-            others[o++] = f;
+        bool own = f->peer == peer->index;
+        if (!f->proven)
+            *(own ? &mine[m++] : &others[o++]) = f;
+        else if (own && (!oldest || f->proven_at.us < oldest->proven_at.us))
+            oldest = f;
     }
     if (m > 0)
         return mine[ike_random_below(ike, m)];
     if (o > 0)
         return others[ike_random_below(ike, o)];
-    return known ? NULL : &ike->offers[ike_random_below(ike, OFFERS_MAX)];
+    return oldest ? oldest : &ike->offers[ike_random_below(ike, OFFERS_MAX)];
 }
 
 static struct first_offer *remembered(struct ike *ike, const struct peer *peer, struct bytes body, unsigned vids)
@@ -96,8 +95,6 @@ static struct first_offer *remembered(struct ike *ike, const struct peer *peer, 
 static struct first_offer *remember(struct ike *ike, const struct peer *peer, struct bytes body, unsigned vids)
 {
     struct first_offer *f = place(ike, peer);
-    if (!f)
-        return NULL;
     f->used = true;
     f->proven = false;
     f->peer = peer->index;
@@ -275,15 +272,37 @@ bool main_take_third(struct ike *ike, struct peer *peer, const struct ike_path *
     scratch.discard_at = sa->discard_at;
     *sa = scratch;
     bytes_wipe(&scratch, sizeof scratch);
+    peer_main_hold(ike, peer);
     exchange_send(ike, peer->conf, &sa->x, &sa->path, false);
     return true;
+}
+
+/* A headend offers one thing, and another after a change of its file: what it offered before has no claim to a place. */
+static void leave_proven(struct ike *ike, const struct peer *peer)
+{
+    struct first_offer *oldest = NULL;
+    unsigned count = 0;
+    for (size_t i = 0; i < OFFERS_MAX; i++) {
+        struct first_offer *f = &ike->offers[i];
+        if (!f->used || !f->proven || f->peer != peer->index)
+            continue;
+        count++;
+        if (!oldest || f->proven_at.us < oldest->proven_at.us)
+            oldest = f;
+    }
+    if (count > PROVEN_MOST)
+        oldest->proven = false;
 }
 
 void first_prove(struct ike *ike, const struct peer *peer, const struct isakmp_sa *sa)
 {
     for (size_t i = 0; i < OFFERS_MAX; i++) {
         struct first_offer *f = &ike->offers[i];
-        if (f->used && f->peer == peer->index && bytes_equal(bytes_of(f->body, f->length), bytes_of(sa->sai_b, sa->sai_length)))
-            f->proven = true;
+        if (!f->used || f->peer != peer->index || f->natt != sa->peer_natt || f->dpd != sa->peer_dpd ||
+            !bytes_equal(bytes_of(f->body, f->length), bytes_of(sa->sai_b, sa->sai_length)))
+            continue;
+        f->proven = true;
+        f->proven_at = ike->now;
     }
+    leave_proven(ike, peer);
 }

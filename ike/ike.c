@@ -57,12 +57,19 @@ void ike_free(struct ike *ike)
     wipe_free(ike, sizeof *ike);
 }
 
+/* Two conns may have one headend and an address each on this side. */
 static struct peer *peer_at(struct ike *ike, const struct ike_path *path)
 {
-    for (size_t p = 0; p < ike->peer_count; p++)
-        if (addr_equal(&ike->peers[p].remote, &path->remote.addr))
-            return &ike->peers[p];
-    return NULL;
+    struct peer *first = NULL;
+    for (size_t p = 0; p < ike->peer_count; p++) {
+        struct peer *peer = &ike->peers[p];
+        if (!addr_equal(&peer->remote, &path->remote.addr))
+            continue;
+        if (addr_equal(&peer->local, &path->local.addr))
+            return peer;
+        first = first ? first : peer;
+    }
+    return first;
 }
 
 static void take_main(struct ike *ike, struct peer *peer, const struct ike_path *path, struct bytes datagram,

@@ -47,16 +47,22 @@ static void remember(struct isakmp_sa *sa, uint32_t message_id, bool probe)
         quick_message_id_remember(sa, message_id);
 }
 
+static bool is_last_word(const struct info *info)
+{
+    return info->payload == IANA_PAYLOAD_DELETE && info->protocol == IANA_PROTOCOL_ISAKMP;
+}
+
 /* HDR*, HASH(1), N or D under keys that exist; one way, never repeated. */
 static void send_info(struct ike *ike, struct isakmp_sa *sa, const struct info *info)
 {
     uint8_t memory[IKE_SEND_MAX], iv[CRYPTO_BLOCK], hash[CRYPTO_HASH_MAX];
     struct wire_writer out;
-    if (!sa->keys_ready)
+    bool is_a_probe = is_probe(info->payload, info->type);
+    if (!sa->keys_ready || (quick_sa_worn_out(sa) && !is_a_probe && !is_last_word(info)))
         return;
     struct wire_header header = { .exchange = IANA_EXCHANGE_INFORMATIONAL, .flags = IANA_FLAG_ENCRYPTION,
                                   .message_id = quick_message_id_new(ike, sa) };
-    remember(sa, header.message_id, is_probe(info->payload, info->type));
+    remember(sa, header.message_id, is_a_probe);
     memcpy(header.cookie_i, sa->cookie_i, WIRE_COOKIE);
     memcpy(header.cookie_r, sa->cookie_r, WIRE_COOKIE);
     wire_write_header(&out, memory, sizeof memory - 4, 0, &header);
@@ -325,6 +331,7 @@ void info_take(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, const s
     struct wire_message message;
     int err = quick_message_id_fresh(sa, header->message_id) ? IKE_OK : IKE_ERR_MESSAGE_ID;
     err = err ? err : exchange_open_phase2(sa, header->message_id, body, clear, header->next, &message);
+    err = !err && quick_sa_worn_out(sa) && !all_probes(&message) ? IKE_ERR_WORN : err;
     if (err) {
         exchange_debug(ike, peer, "an Informational message", err);
         evidence_of_error(ike, peer, sa, err, bytes_of(clear, body.length < sizeof clear ? body.length : sizeof clear));

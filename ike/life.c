@@ -102,9 +102,10 @@ struct mono life_quick_after(const struct ike *ike, const struct peer *peer, con
     if (!child_carries(ike, tunnel))
         return after;
     for (size_t i = 0; i < PEER_SAS_MAX; i++) {
-        struct mono wait = mono_after(peer->sa[i].began, MONO_S(MAIN_WAIT_SECONDS));
-        if (peer->sa[i].used && !peer->sa[i].up && !mono_reached(after, wait))
-            after = wait;
+        const struct isakmp_sa *sa = &peer->sa[i];
+        struct mono mine = mono_after(sa->began, MONO_S(MAIN_WAIT_SECONDS));
+        if (sa->used && !sa->up)
+            after = mono_max(after, sa->x.role == ROLE_INITIATOR ? mine : peer_main_hold_until(peer));
     }
     return mono_min(after, mono_after(child_current_const(tunnel)->expires_at, -MONO_S(MAIN_WAIT_SECONDS)));
 }

@@ -102,12 +102,12 @@ static int64_t window(const struct peer *peer)
     return (least > MONO_MS(PROBE_WINDOW_MS) ? least : MONO_MS(PROBE_WINDOW_MS)) + liveness_round_trip(peer);
 }
 
-static bool sequence_runs(const struct peer *peer) { return peer->probing || peer->proving || peer->silent; }
+bool liveness_asks(const struct peer *peer) { return peer->probing || peer->proving || peer->silent; }
 
 void liveness_hint(struct ike *ike, struct peer *peer, enum hint kind, const char *why)
 {
     struct isakmp_sa *sa = peer_sa_best(peer);
-    if (!can_probe(peer, sa) || sequence_runs(peer) || !mono_reached(ike->now, peer->hint_at[kind]))
+    if (!can_probe(peer, sa) || liveness_asks(peer) || !mono_reached(ike->now, peer->hint_at[kind]))
         return;
     output_notice(ike, IKE_NOTICE_DEBUG, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_NONE, "probing the headend: %s", why);
     peer->probing = true;

@@ -242,6 +242,8 @@ static int take_auth(struct step *s)
     enum role whose = sa->x.role == ROLE_INITIATOR ? ROLE_RESPONDER : ROLE_INITIATOR;
     if (wire_count(&s->message, IANA_PAYLOAD_ID) != 1)
         return IKE_ERR_PAYLOAD_UNEXPECTED;
+    if (sa->encapsulate && s->path->local.port != IKE_PORT_NATT)
+        return IKE_ERR_PORT; /* RFC 3947 4; somebody may pass on there what came for 4500 */
     int err = auth_hash(s, whose, id, expected);
     if (err)
         return err;

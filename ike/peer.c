@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns the life of a headend's tunnels: what to begin next, and what to do when something ended. Entry points:
- * peer_drive, which compares what is wanted with what is there and may be called at any time; peer_sa_* for the
- * ends of ISAKMP SAs; peer_tick. RFC 2408 2.5.3 (several SAs), RFC 2407 4.6.3.3 (INITIAL-CONTACT).
- * Invariants: at most one Main Mode of ours is under way; IPsec SAs do not depend on the ISAKMP SA that made them;
- * nothing that has not authenticated removes anything.
+ * Owns what becomes of a headend's tunnels when an ISAKMP SA is established, fails or is deleted, when the way to the
+ * headend changes, and with time. Entry points: peer_sa_established, peer_sa_failed, peer_sa_deleted, peer_dead,
+ * peer_adopt_path, peer_path_changed, peer_tick. What is begun next is drive.c's. RFC 2408 2.5.3, RFC 3947 4.
+ * Invariants: IPsec SAs do not depend on the ISAKMP SA that made them; nothing that has not authenticated removes
+ * anything; an SA with ESP in UDP has its path on port 4500 from the change to it on.
  */
-#include "ike/exchange_v1.h"
+#include "ike/quick_v1.h"
 
 #include "ike/iana.h"
 #include "ike/id.h"
@@ -17,178 +17,10 @@
 enum {
     HALF_OPEN_SECONDS = 30,       /* a Main Mode that the peer began and does not finish */
     QUICK_WAIT_MS = 1000,         /* who began Main Mode begins Quick Mode: how long we leave that to the peer */
-    SA_OVERLAP_SECONDS = 30,      /* a replaced ISAKMP SA stays for what is still under way on it */
-    COLLISION_MS = 2000,          /* two Main Modes overlap, give or take a round trip */
-    QUICKS_AT_ONCE = 4,           /* Quick Modes of ours under way with one headend */
+    SPARE_RETRY_SECONDS = 30,     /* between attempts to replace an ISAKMP SA that has SPARE_SECONDS left */
+    SPARE_SECONDS = 600,
     SUSPECT_TRIES = 4,            /* sends of one message without an answer after which the likely cause is told: 3.5 s */
 };
-
-/* ---- slots of ISAKMP SAs ---- */
-
-void peer_sa_free(struct isakmp_sa *sa)
-{
-    bytes_wipe(sa, sizeof *sa);
-}
-
-struct isakmp_sa *peer_sa_new(struct ike *ike, struct peer *peer, enum role role)
-{
-    struct isakmp_sa *free = NULL;
-    for (size_t i = 0; i < PEER_SAS_MAX; i++) {
-        struct isakmp_sa *sa = &peer->sa[i];
-        bool half_open = sa->used && !sa->up && sa->x.role == ROLE_RESPONDER;
-        bool replaced = sa->used && sa->up && !mono_is_never(sa->discard_at);
-        if (!sa->used)
-            free = sa;
-        else if ((half_open || replaced) && (!free || (free->used && sa->began.us < free->began.us)))
-            free = sa;
-    }
-    if (!free)
-        return NULL;
-    peer_sa_free(free);
-    *free = (struct isakmp_sa){ .used = true, .serial = ++ike->serial, .began = ike->now, .since = ike->now, .rekey_at = MONO_NEVER,
-                                .expires_at = MONO_NEVER, .discard_at = MONO_NEVER, .quick_wait = ike->now,
-                                .life_seconds = peer->conf->ike_lifetime };
-    free->x.role = role;
-    free->x.resend_at = MONO_NEVER;
-    return free;
-}
-
-struct isakmp_sa *peer_sa_find(struct peer *peer, const struct wire_header *header)
-{
-    for (size_t i = 0; i < PEER_SAS_MAX; i++) {
-        struct isakmp_sa *sa = &peer->sa[i];
-        bool first_answer = sa->x.role == ROLE_INITIATOR && sa->x.step == 0;
-        if (sa->used && memcmp(sa->cookie_i, header->cookie_i, WIRE_COOKIE) == 0 &&
-            (first_answer || memcmp(sa->cookie_r, header->cookie_r, WIRE_COOKIE) == 0))
-            return sa;
-    }
-    return NULL;
-}
-
-struct isakmp_sa *peer_sa_serial(struct peer *peer, uint32_t serial)
-{
-    for (size_t i = 0; i < PEER_SAS_MAX; i++)
-        if (peer->sa[i].used && peer->sa[i].serial == serial)
-            return &peer->sa[i];
-    return NULL;
-}
-
-/* The established one to use: not a replaced one while there is another, else the youngest. */
-const struct isakmp_sa *peer_sa_best_const(const struct peer *peer)
-{
-    const struct isakmp_sa *best = NULL;
-    for (size_t i = 0; i < PEER_SAS_MAX; i++) {
-        const struct isakmp_sa *sa = &peer->sa[i];
-        if (!sa->used || !sa->up)
-            continue;
-        bool better = !best || (mono_is_never(sa->discard_at) && !mono_is_never(best->discard_at)) ||
-                      (mono_is_never(sa->discard_at) == mono_is_never(best->discard_at) && sa->serial > best->serial);
-        if (better)
-            best = sa;
-    }
-    return best;
-}
-
-struct isakmp_sa *peer_sa_best(struct peer *peer)
-{
-    const struct isakmp_sa *sa = peer_sa_best_const(peer);
-    return sa ? &peer->sa[sa - peer->sa] : NULL;
-}
-
-bool peer_main_under_way(const struct peer *peer)
-{
-    for (size_t i = 0; i < PEER_SAS_MAX; i++)
-        if (peer->sa[i].used && !peer->sa[i].up)
-            return true;
-    return false;
-}
-
-/* ---- what to begin next ---- */
-
-static bool needs_quick(const struct ike *ike, const struct tunnel *tunnel)
-{
-    const struct child *c = tunnel_child(tunnel);
-    if (tunnel_quick_under_way(tunnel))
-        return false;
-    return !c ? tunnel->wanted : c->renew || (tunnel->conf->rekey && (c->soft_expired || mono_reached(ike->now, c->rekey_at)));
-}
-
-/* All the Quick Modes that the headend takes at once are under way: ours whose message 3 is not sent. */
-bool peer_quicks_full(const struct ike *ike, const struct peer *peer)
-{
-    unsigned mine = 0;
-    for (size_t t = 0; t < ike->conn_count; t++)
-        for (size_t i = 0; ike->tunnels[t].peer == peer->index && i < TUNNEL_QUICKS_MAX; i++) {
-            const struct quick *q = &ike->tunnels[t].quick[i];
-            bool open = q->phase == QUICK_INSTALLING ? q->x.step < 2 : q->phase == QUICK_WAIT_MESSAGE && q->x.step == 0;
-            mine += q->x.role == ROLE_INITIATOR && open;
-        }
-    return mine >= (peer->few_exchanges ? 1 : QUICKS_AT_ONCE);
-}
-
-static void drive_tunnel(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, struct tunnel *tunnel)
-{
-    if (!needs_quick(ike, tunnel) || !mono_reached(ike->now, tunnel->retry_at) || !mono_reached(ike->now, sa->quick_wait) ||
-        !mono_reached(ike->now, life_quick_after(ike, peer, tunnel)) || peer_quicks_full(ike, peer))
-        return;
-    if (tunnel->state != IKE_STATE_UP)
-        tunnel_enter(ike, tunnel, IKE_STATE_AUTHENTICATED, "negotiating IPsec SAs");
-    quick_start(ike, peer, sa, tunnel);
-}
-
-static void enter_all(struct ike *ike, const struct peer *peer, enum ike_state state, const char *why)
-{
-    for (size_t t = 0; t < ike->conn_count; t++) {
-        struct tunnel *tunnel = &ike->tunnels[t];
-        if (tunnel->peer == peer->index && tunnel->wanted && tunnel->state != IKE_STATE_UP && tunnel->state != state)
-            tunnel_enter(ike, tunnel, state, why);
-    }
-}
-
-/* Some tunnel is to be up; with `or_up`, or is up because the peer brought it up. */
-static bool wanted(const struct ike *ike, const struct peer *peer, bool or_up)
-{
-    for (size_t t = 0; t < ike->conn_count; t++)
-        if (ike->tunnels[t].peer == peer->index && (ike->tunnels[t].wanted || (or_up && tunnel_child(&ike->tunnels[t]))))
-            return true;
-    return false;
-}
-
-static bool needs_main(const struct ike *ike, const struct peer *peer)
-{
-    const struct isakmp_sa *sa = peer_sa_best_const(peer);
-    bool needs = wanted(ike, peer, sa) && (!sa || peer->rekey_asked || mono_reached(ike->now, sa->rekey_at));
-    for (size_t t = 0; !sa && t < ike->conn_count; t++)
-        needs |= ike->tunnels[t].peer == peer->index && needs_quick(ike, &ike->tunnels[t]);
-    return needs;
-}
-
-static void drive_main(struct ike *ike, struct peer *peer)
-{
-    if (!needs_main(ike, peer) || peer_main_under_way(peer) || !mono_reached(ike->now, peer->retry_at))
-        return;
-    peer->rekey_asked = false;
-    char why[96], text[ADDR_TEXT_MAX];
-    snprintf(why, sizeof why, "Main Mode with %s", addr_print(&peer->remote, text));
-    enter_all(ike, peer, IKE_STATE_CONNECTING, why);
-    main_start(ike, peer);
-}
-
-/* Main Mode first: see life_quick_after. */
-void peer_drive(struct ike *ike, struct peer *peer)
-{
-    if (ike->stopping)
-        return;
-    if (peer->local.family == ADDR_NONE) {
-        enter_all(ike, peer, IKE_STATE_NO_ROUTE, "no route to the headend");
-        return;
-    }
-    drive_main(ike, peer);
-    struct isakmp_sa *sa = peer_sa_best(peer);
-    for (size_t t = 0; sa && t < ike->conn_count; t++)
-        if (ike->tunnels[t].peer == peer->index)
-            drive_tunnel(ike, peer, sa, &ike->tunnels[t]);
-}
 
 /* ---- what ended ---- */
 
@@ -206,7 +38,10 @@ void peer_sa_failed(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, en
     /* An attempt that ran out has waited long enough already; one that was refused must not be repeated at once. */
     bool refused = tries < SUSPECT_TRIES;
     peer->retry_at = refused ? mono_after(ike->now, life_retry_after(ike, peer->failures)) : ike->now;
-    for (size_t t = 0; t < ike->conn_count; t++)
+    const struct isakmp_sa *spare = peer_sa_best_const(peer);
+    if (spare && spare->expires_at.us - ike->now.us > MONO_S(SPARE_SECONDS)) /* nothing is lost without a successor */
+        peer->retry_at = mono_max(peer->retry_at, mono_after(ike->now, MONO_S(SPARE_RETRY_SECONDS)));
+    for (size_t t = 0; !spare && t < ike->conn_count; t++)
         if (ike->tunnels[t].peer == peer->index && ike->tunnels[t].wanted && ike->tunnels[t].state != IKE_STATE_UP) {
             tunnel_failed(ike, &ike->tunnels[t], cause, refused ? "" : detail);
             ike->tunnels[t].evidence = evidence;
@@ -271,26 +106,6 @@ bool peer_sa_deleted(struct ike *ike, struct peer *peer, const struct isakmp_sa 
 
 /* ---- what was established ---- */
 
-/* Both were under way at the same time. A Main Mode that began after the other SA was up replaces it: it may be dead. */
-bool peer_sas_collided(const struct isakmp_sa *a, const struct isakmp_sa *b)
-{
-    return a->x.role != b->x.role && mono_since(a->began, b->since) < MONO_MS(COLLISION_MS) &&
-           mono_since(b->began, a->since) < MONO_MS(COLLISION_MS);
-}
-
-/* One ISAKMP SA is kept: of two made at once by both ends the one with the larger cookies, else the new one. */
-static void replace_others(struct ike *ike, struct peer *peer, struct isakmp_sa *sa)
-{
-    for (size_t i = 0; i < PEER_SAS_MAX; i++) {
-        struct isakmp_sa *other = &peer->sa[i];
-        if (other == sa || !other->used || !other->up || !mono_is_never(other->discard_at))
-            continue;
-        bool other_wins = peer_sas_collided(sa, other) && memcmp(other->cookie_i, sa->cookie_i, WIRE_COOKIE) > 0;
-        struct isakmp_sa *loser = other_wins ? sa : other;
-        loser->discard_at = mono_after(ike->now, MONO_S(SA_OVERLAP_SECONDS));
-    }
-}
-
 static void tell_established(struct ike *ike, struct peer *peer, const struct isakmp_sa *sa)
 {
     char proposal[96], why[IKE_TEXT_MAX];
@@ -331,18 +146,20 @@ void peer_sa_established(struct ike *ike, struct peer *peer, struct isakmp_sa *s
     sa->expires_at = mono_after(ike->now, MONO_S(sa->life_seconds));
     sa->quick_wait = responder ? mono_after(ike->now, MONO_MS(QUICK_WAIT_MS)) : ike->now;
     wipe_handshake(sa);
+    peer->rekey_asked = false;
+    peer_main_hold_again(ike, peer);
     if (responder)
         first_prove(ike, peer, sa);
     if (sa->initial_contact)
         peer_initial_contact(ike, peer, sa);
-    replace_others(ike, peer, sa);
+    peer_sa_replace_others(ike, peer, sa);
     for (size_t i = 0; i < PEER_SAS_MAX; i++) /* an attempt of ours that nobody has answered is not needed any more */
         if (peer->sa[i].used && !peer->sa[i].up && peer->sa[i].x.role == ROLE_INITIATOR && peer->sa[i].x.step == 0)
             peer_sa_free(&peer->sa[i]);
     peer->heard_at = ike->now;
     peer->keepalive_at = ike->now;
     tell_established(ike, peer, sa);
-    if (sa->encapsulate && sa->path.local.port == IKE_PORT_NATT)
+    if (sa->encapsulate)
         follow_children(ike, peer, &sa->path); /* ESP that tells the same port later brings nothing new */
     liveness_established(ike, peer);
     peer_drive(ike, peer);
@@ -357,12 +174,14 @@ void peer_heard(struct ike *ike, struct peer *peer)
 void peer_adopt_path(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, const struct ike_path *path)
 {
     char text[ENDPOINT_TEXT_MAX];
+    if (sa->encapsulate && path->local.port != IKE_PORT_NATT)
+        return; /* RFC 3947 4: whoever passes on there what came for 4500 must not move the SA, and ESP with it */
     if (endpoint_equal(&sa->path.remote, &path->remote) && endpoint_equal(&sa->path.local, &path->local))
         return;
     output_notice(ike, IKE_NOTICE_STATE, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_NONE, "the headend is now at %s",
                   endpoint_print(&path->remote, text));
     sa->path = *path;
-    if (sa->encapsulate && path->local.port == IKE_PORT_NATT)
+    if (sa->encapsulate)
         follow_children(ike, peer, path);
 }
 
@@ -414,7 +233,7 @@ static void tick_half_open(struct ike *ike, struct peer *peer, struct isakmp_sa 
         peer_sa_failed(ike, peer, sa, main_cause(sa));
         return;
     }
-    if (sa->x.tries == SUSPECT_TRIES)
+    if (sa->x.tries == SUSPECT_TRIES && !peer_sa_best(peer)) /* else it is no more than a successor that is missing */
         peer_suspect(ike, peer, sa, main_cause(sa), "no answer yet");
     exchange_send(ike, peer->conf, &sa->x, &sa->path, true);
 }
@@ -423,7 +242,7 @@ static void tick_up(struct ike *ike, struct peer *peer, struct isakmp_sa *sa)
 {
     if (sa == peer_sa_best(peer))
         sa->discard_at = MONO_NEVER; /* what had replaced it is gone */
-    if (mono_reached(ike->now, sa->discard_at) || mono_reached(ike->now, sa->expires_at)) {
+    if (mono_reached(ike->now, sa->discard_at) || mono_reached(ike->now, sa->expires_at) || quick_sa_worn_out(sa)) {
         info_send_delete_sa(ike, sa);
         peer_sa_free(sa);
         return;

@@ -13,6 +13,8 @@
 enum {
     THIRD_SECONDS = 10, /* for the peer to say that it cannot read message 3 */
     LATE_SECONDS = 2,   /* for message 3 to be still on its way */
+    RENEW_SECONDS = 10, /* a pair is no older: it is not replaced because the headend says that it has none */
+    UNANSWERED_MOST = 4, /* Quick Modes in a row without an answer, after which another ISAKMP SA is tried */
 };
 
 void quick_fail(struct ike *ike, struct tunnel *tunnel, struct quick *quick, enum ike_cause cause, const char *detail)
@@ -73,23 +75,39 @@ void quick_sa_deleted(struct ike *ike, const struct peer *peer, const struct isa
         }
 }
 
-/* The Quick Mode of ours with that SPI, else the only one that waits for message 2; NULL when it cannot be told. */
-static struct quick *find_refused(struct ike *ike, const struct peer *peer, const struct isakmp_sa *sa, uint32_t spi, struct tunnel **tunnel)
+static bool awaits_answer(const struct quick *q, const struct isakmp_sa *sa, enum role role)
 {
-    struct quick *only = NULL;
-    unsigned waiting = 0;
+    return q->phase == QUICK_WAIT_MESSAGE && q->x.role == role && q->x.step == (role == ROLE_INITIATOR ? 0 : 1) && q->sa_serial == sa->serial;
+}
+
+struct waiting {
+    struct quick *quick;   /* the one with the SPI, else the last one */
+    struct tunnel *tunnel;
+    unsigned count;
+    bool named;
+};
+
+static struct waiting find_waiting(struct ike *ike, const struct peer *peer, const struct isakmp_sa *sa, enum role role, uint32_t spi)
+{
+    struct waiting w = { .count = 0 };
     for (size_t t = 0; t < ike->conn_count; t++)
-        for (size_t i = 0; ike->tunnels[t].peer == peer->index && i < TUNNEL_QUICKS_MAX; i++) {
+        for (size_t i = 0; ike->tunnels[t].peer == peer->index && i < TUNNEL_QUICKS_MAX && !w.named; i++) {
             struct quick *q = &ike->tunnels[t].quick[i];
-            if (q->phase != QUICK_WAIT_MESSAGE || q->x.role != ROLE_INITIATOR || q->x.step != 0 || q->sa_serial != sa->serial)
+            if (!awaits_answer(q, sa, role))
                 continue;
-            *tunnel = &ike->tunnels[t];
-            if (spi && q->spi_in == spi)
-                return q;
-            only = q;
-            waiting++;
+            w = (struct waiting){ q, &ike->tunnels[t], w.count + 1, spi && (q->spi_in == spi || q->spi_out == spi) };
         }
-    return waiting == 1 ? only : NULL;
+    return w;
+}
+
+/* By the SPI, else the only one of ours that waits for message 2, else the only one of the headend's that waits for message 3. */
+static struct waiting find_refused(struct ike *ike, const struct peer *peer, const struct isakmp_sa *sa, uint32_t spi)
+{
+    struct waiting mine = find_waiting(ike, peer, sa, ROLE_INITIATOR, spi), theirs = find_waiting(ike, peer, sa, ROLE_RESPONDER, spi);
+    struct waiting found = mine.named || (mine.count && !theirs.named) ? mine : theirs;
+    if (!found.named && found.count != 1)
+        found.quick = NULL;
+    return found;
 }
 
 /*
@@ -120,40 +138,83 @@ static bool third_refused(struct ike *ike, struct peer *peer, const struct isakm
     return found;
 }
 
+static struct child *find_pair(struct ike *ike, const struct peer *peer, uint32_t spi)
+{
+    struct child *found = NULL;
+    for (size_t t = 0; spi && !found && t < ike->conn_count; t++)
+        if (ike->tunnels[t].peer == peer->index) {
+            found = child_find(&ike->tunnels[t], DP_OUT, spi);
+            found = found ? found : child_find(&ike->tunnels[t], DP_IN, spi);
+        }
+    return found && found->state != CHILD_INSTALLING ? found : NULL;
+}
+
+/*
+ * It is about a pair that is there, or was: no Quick Mode ends. The headend does not have, as INVALID-SPI says, what we send
+ * on: another pair follows, but not again and again for one that it only just agreed to.
+ */
+static bool about_pair(struct ike *ike, const struct peer *peer, uint32_t spi, uint16_t notify)
+{
+    struct child *c = find_pair(ike, peer, spi);
+    if (c && notify == IANA_NOTIFY_INVALID_SPI && c->spi_out == spi && c->state == CHILD_UP &&
+        mono_since(ike->now, c->since) >= MONO_S(RENEW_SECONDS))
+        child_renew(c);
+    return c || (spi && notify == IANA_NOTIFY_INVALID_SPI);
+}
+
 /*
  * An authenticated error: the Quick Mode that it names, or the only one that is under way, ends at once. A
  * PAYLOAD-MALFORMED without a name is about a message 3, if one may still be on its way.
  */
 void quick_refused(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, uint32_t spi, uint16_t notify)
 {
-    struct tunnel *tunnel = NULL;
     if (notify == IANA_NOTIFY_PAYLOAD_MALFORMED && !spi && third_refused(ike, peer, sa))
         return;
-    struct quick *quick = find_refused(ike, peer, sa, spi, &tunnel);
-    if (!quick)
+    struct waiting w = find_refused(ike, peer, sa, spi);
+    if ((!w.named && about_pair(ike, peer, spi, notify)) || !w.quick)
         return;
     char detail[96];
+    bool mine = w.quick->x.role == ROLE_INITIATOR;
     snprintf(detail, sizeof detail, "the headend answered %s", iana_notify_name(notify));
-    quick_fail(ike, tunnel, quick, refusal_cause(notify, quick->group), detail);
-    tunnel->evidence.notify = notify;
-    tunnel->evidence.authenticated = true;
+    w.tunnel->unfinished |= !mine;
+    quick_fail(ike, w.tunnel, w.quick, refusal_cause(notify, w.quick->group), detail);
+    if (!mine)
+        return;
+    w.tunnel->evidence.notify = notify;
+    w.tunnel->evidence.authenticated = true;
 }
 
 /*
- * No answer to our message 1: the peer may have lost the ISAKMP SA, so the next attempt begins with Main Mode. No
- * message 3: the peer may have the pair all the same, and is told that it is gone.
+ * An answer to a probe since then says that the peer has the ISAKMP SA: it stays, for its other tunnels, too, and another
+ * is tried beside it now and then, seldomer each time. Where nobody can be asked it may have lost it, and there is another at once.
+ */
+static void doubt_sa(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, const struct tunnel *tunnel, struct mono began)
+{
+    liveness_hint(ike, peer, HINT_OTHER, "Quick Mode was not answered");
+    bool asked = liveness_asks(peer), answered = peer->answered_at.us >= began.us && peer->answered_at.us > sa->since.us;
+    if (!asked && !answered) {
+        info_send_delete_sa(ike, sa);
+        peer_sa_free(sa);
+        return;
+    }
+    bool power_of_two = (tunnel->failures & (tunnel->failures - 1)) == 0;
+    peer->rekey_asked |= tunnel->failures >= UNANSWERED_MOST && power_of_two;
+}
+
+/*
+ * No answer to our message 1: the peer may have lost the ISAKMP SA. No message 3: the peer may have the pair all the same,
+ * and is told that it is gone.
  */
 static void give_up(struct ike *ike, struct peer *peer, struct tunnel *tunnel, struct quick *q)
 {
     struct isakmp_sa *sa = peer_sa_serial(peer, q->sa_serial);
     bool initiator = q->x.role == ROLE_INITIATOR, up = sa && sa->up;
+    struct mono began = q->began;
     if (!initiator && up)
         info_send_delete_child(ike, sa, q->spi_in);
     quick_fail(ike, tunnel, q, IKE_CAUSE_LOST_ANSWER, "no answer to Quick Mode");
-    if (initiator)
-        liveness_hint(ike, peer, HINT_OTHER, "Quick Mode was not answered");
-    if (initiator && up && !peer->probing)
-        peer_sa_free(sa);
+    if (initiator && up)
+        doubt_sa(ike, peer, sa, tunnel, began);
 }
 
 void quick_tick(struct ike *ike, struct peer *peer, struct tunnel *tunnel)
@@ -171,6 +232,7 @@ void quick_tick(struct ike *ike, struct peer *peer, struct tunnel *tunnel)
             quick_install_out(ike, tunnel, q);
             continue;
         }
+        tunnel->unfinished |= q->x.role == ROLE_RESPONDER && q->x.tries >= LIVELY_TRIES;
         if (!sa || life_exchange_over(&q->x))
             give_up(ike, peer, tunnel, q);
         else

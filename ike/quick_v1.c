@@ -69,9 +69,14 @@ static bool among(const uint32_t *ids, size_t count, uint32_t id)
     return false;
 }
 
+/* None is ever forgotten, lest an old message be taken for a new one: an SA with little room left is replaced in time. */
+bool quick_sa_wears_out(const struct isakmp_sa *sa) { return sa->message_id_count >= MESSAGE_IDS_MAX / 4 * 3; }
+bool quick_sa_worn_out(const struct isakmp_sa *sa) { return sa->message_id_count >= MESSAGE_IDS_MAX; }
+
 void quick_message_id_remember(struct isakmp_sa *sa, uint32_t message_id)
 {
-    sa->message_ids[sa->message_id_next++ % MESSAGE_IDS_MAX] = message_id;
+    if (!quick_sa_worn_out(sa))
+        sa->message_ids[sa->message_id_count++] = message_id;
 }
 
 void quick_message_id_remember_probe(struct isakmp_sa *sa, uint32_t message_id)
@@ -81,7 +86,7 @@ void quick_message_id_remember_probe(struct isakmp_sa *sa, uint32_t message_id)
 
 bool quick_message_id_fresh(const struct isakmp_sa *sa, uint32_t message_id)
 {
-    return message_id != 0 && !among(sa->message_ids, MESSAGE_IDS_MAX, message_id) && !among(sa->probe_ids, PROBE_IDS_MAX, message_id);
+    return message_id != 0 && !among(sa->message_ids, sa->message_id_count, message_id) && !among(sa->probe_ids, PROBE_IDS_MAX, message_id);
 }
 
 uint32_t quick_message_id_new(struct ike *ike, const struct isakmp_sa *sa)
@@ -106,7 +111,7 @@ static struct quick blank(struct ike *ike, const struct isakmp_sa *sa, enum role
 
 void quick_start(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, struct tunnel *tunnel)
 {
-    struct quick *slot = quick_slot(tunnel);
+    struct quick *slot = quick_sa_worn_out(sa) ? NULL : quick_slot(tunnel);
     struct child *child = slot ? child_new(ike, tunnel) : NULL;
     tunnel->retry_at = mono_after(ike->now, MONO_S(1)); /* should there be no room: not before that */
     if (!child)
@@ -163,7 +168,7 @@ static void refuse(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, con
 {
     uint16_t notify = ike_err_find(err)->notify;
     exchange_debug(ike, peer, name, err);
-    if (notify && bucket_take(&peer->limits.notices, ike->now, 1, 5)) {
+    if (notify && bucket_take(&peer->limits.refusals, ike->now, 1, 5)) {
         info_send_notify(ike, peer, sa, IANA_PROTOCOL_ESP, notify, bytes_of(NULL, 0));
         output_notice(ike, IKE_NOTICE_WARNING, &ike->tunnels[peer->conf - ike->conns], IKE_CAUSE_NONE,
                       "refused the headend's %s: %s", name, ike_err_find(err)->text);
@@ -192,6 +197,8 @@ static int is_authentic(const struct isakmp_sa *sa, const struct wire_header *he
     struct wire_message message;
     if (!quick_message_id_fresh(sa, header->message_id))
         return IKE_ERR_MESSAGE_ID;
+    if (quick_sa_worn_out(sa))
+        return IKE_ERR_WORN;
     return exchange_open_phase2(sa, header->message_id, body, clear, header->next, &message);
 }
 

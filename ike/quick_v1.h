@@ -18,6 +18,8 @@ int quick_take_third(struct step *s);
 bool quick_message_id_fresh(const struct isakmp_sa *sa, uint32_t message_id);
 void quick_message_id_remember(struct isakmp_sa *sa, uint32_t message_id);
 void quick_message_id_remember_probe(struct isakmp_sa *sa, uint32_t message_id);
+bool quick_sa_wears_out(const struct isakmp_sa *sa);   /* it needs a successor */
+bool quick_sa_worn_out(const struct isakmp_sa *sa);    /* no other exchange can be had under it, but for probes */
 uint32_t quick_message_id_new(struct ike *ike, const struct isakmp_sa *sa);   /* to be remembered */
 
 /* The group of our own offers, 0 for none. */

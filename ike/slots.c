@@ -20,11 +20,11 @@ static void peer_init(const struct ike *ike, struct peer *peer, uint16_t index, 
     *peer = (struct peer){ .index = index, .conf = conf, .remote = conf_far(conf)->addr, .retry_at = ike->now,
                            .heard_at = ike->now, .keepalive_at = ike->now, .round_trip_us = -1, .last_trip_us = -1 };
     struct mono full = mono_after(ike->now, -MONO_S(60));
-    peer->flap_at = mono_after(ike->now, -MONO_S(3600));
+    peer->flap_at = peer->hold_at = mono_after(ike->now, -MONO_S(3600));
     peer->answered_at = peer->traffic.in_at = ike->now;
     peer->traffic.unanswered_at = MONO_NEVER;
     struct bucket fresh = { .at = full };
-    peer->limits = (struct limits){ fresh, fresh, fresh, fresh, fresh, fresh, .flood_at = full };
+    peer->limits = (struct limits){ fresh, fresh, fresh, fresh, fresh, fresh, fresh, .flood_at = full };
 }
 
 static struct peer *peer_for(struct ike *ike, const struct conf_conn *conf)

@@ -14,10 +14,10 @@
 
 enum {
     NONCE_MAX = 256,
-    PEER_SAS_MAX = 4,           /* ISAKMP SAs of one headend: the one in use, its successor, one of each role under way */
+    PEER_SAS_MAX = 4,           /* ISAKMP SAs of one headend: the one in use, one that it replaced, one of each role under way */
     TUNNEL_QUICKS_MAX = 4,
     TUNNEL_CHILDREN_MAX = 8,
-    MESSAGE_IDS_MAX = 256,      /* remembered per ISAKMP SA, so that an old message starts nothing anew: some a rekey */
+    MESSAGE_IDS_MAX = 1024,     /* remembered per ISAKMP SA, so that an old message starts nothing anew: some a rekey */
     PROBE_IDS_MAX = 64,         /* of dead peer detection, which are many; older ones are known by their sequence number */
     OFFERS_MAX = 32,            /* SA payloads of first messages, remembered until the third message comes */
     MARKS_MAX = 1 << 16,        /* marks of first messages that got no answer, for all headends */
@@ -77,7 +77,7 @@ struct isakmp_sa {
     struct mono discard_at;                /* replaced: deleted then */
     struct dpd dpd;
     uint32_t message_ids[MESSAGE_IDS_MAX], probe_ids[PROBE_IDS_MAX];
-    uint16_t message_id_next, probe_id_next;
+    uint16_t message_id_count, probe_id_next;
 };
 
 enum quick_phase {
@@ -152,6 +152,7 @@ struct tunnel {
     struct ike_evidence evidence;
     struct mono retry_at;
     unsigned failures, undone;             /* undone: pairs in a row that the headend deleted when they were hardly there */
+    bool unfinished;                       /* the headend's own Quick Mode did not get through, and no pair came since */
     uint32_t established;
     bool told_alive;
     struct one_way one_way;
@@ -168,6 +169,7 @@ struct bucket {                            /* a rate limit: `level` tokens at `a
 
 struct limits {                            /* what messages of nobody knows whom may use up */
     struct bucket notices, exponentiations;
+    struct bucket refusals;                /* of what is authenticated: forged messages do not use it up */
     struct bucket answers, offers, repeats;/* first_v1.c */
     struct bucket duplicates;              /* exchange_v1.c */
     struct mono flood_at;                  /* more first messages came under its address than are answered at once */
@@ -191,7 +193,8 @@ struct peer {
     struct mono retry_at, heard_at, probed_at, keepalive_at;
     unsigned failures, undone;             /* undone: like a tunnel's, of ISAKMP SAs */
     int64_t round_trip_us, last_trip_us;   /* -1: not measured; of the last probe alone */
-    bool rekey_asked;
+    struct mono hold_at;                   /* drive.c: since when a Main Mode that it seems to have begun holds off ours */
+    bool rekey_asked;                      /* until there is another ISAKMP SA */
     bool few_exchanges;                    /* quick_life.c: it loses track of several at once */
     /* liveness.c */
     bool probing, silent, silent_main;     /* a sequence of probes runs; it was not answered; Main Mode was begun for it */
@@ -206,7 +209,8 @@ struct peer {
 
 /* The SA payload of a first message, kept so that the third can be taken without a state in between. */
 struct first_offer {
-    bool used, proven;                     /* proven: an authenticated SA came of it once */
+    bool used, proven;                     /* proven: an authenticated SA came of it once, last at proven_at */
+    struct mono proven_at;
     uint16_t peer;
     bool natt, dpd;
     uint16_t length;
@@ -309,13 +313,11 @@ void child_tick(struct ike *ike, struct tunnel *tunnel);
 struct mono child_deadline(const struct tunnel *tunnel);
 
 /* ---- peer.c: the life of a headend's tunnels ---- */
-void peer_drive(struct ike *ike, struct peer *peer);
 void peer_tick(struct ike *ike, struct peer *peer);
 struct mono peer_deadline(const struct ike *ike, const struct peer *peer);
 void peer_path_changed(struct ike *ike, struct peer *peer, const struct addr *local);
 void peer_sa_established(struct ike *ike, struct peer *peer, struct isakmp_sa *sa);
 void peer_sa_failed(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, enum ike_cause cause);
-void peer_sa_free(struct isakmp_sa *sa);
 void peer_fall(struct ike *ike, struct peer *peer, enum ike_state state, enum ike_cause cause, const char *why); /* tunnels without a pair */
 void peer_dead(struct ike *ike, struct peer *peer, enum ike_cause cause, const char *why);
 void peer_heard(struct ike *ike, struct peer *peer);
@@ -323,14 +325,25 @@ void peer_tell_alive(struct ike *ike, const struct peer *peer);   /* of all its 
 void peer_initial_contact(struct ike *ike, struct peer *peer, const struct isakmp_sa *sa);
 bool peer_sa_deleted(struct ike *ike, struct peer *peer, const struct isakmp_sa *carrier, struct bytes cookies); /* true: the carrier */
 void peer_adopt_path(struct ike *ike, struct peer *peer, struct isakmp_sa *sa, const struct ike_path *path);
-struct isakmp_sa *peer_sa_new(struct ike *ike, struct peer *peer, enum role role);
+
+/* ---- peer_sa.c: places of ISAKMP SAs ---- */
+struct isakmp_sa *peer_sa_new(struct ike *ike, struct peer *peer, enum role role);   /* NULL: none may give way */
+void peer_sa_free(struct isakmp_sa *sa);
 struct isakmp_sa *peer_sa_best(struct peer *peer);
 const struct isakmp_sa *peer_sa_best_const(const struct peer *peer);
-bool peer_quicks_full(const struct ike *ike, const struct peer *peer);
-bool peer_main_under_way(const struct peer *peer);
 struct isakmp_sa *peer_sa_find(struct peer *peer, const struct wire_header *header);
 struct isakmp_sa *peer_sa_serial(struct peer *peer, uint32_t serial);
 bool peer_sas_collided(const struct isakmp_sa *a, const struct isakmp_sa *b);   /* made at the same time by both ends */
+void peer_sa_replace_others(struct ike *ike, struct peer *peer, struct isakmp_sa *sa);   /* it is up */
+
+/* ---- drive.c: what is begun next ---- */
+enum { LIVELY_TRIES = 2 };                 /* sends after which what waits for an answer is not waited for: 1.5 s */
+void peer_drive(struct ike *ike, struct peer *peer);
+struct mono peer_drive_at(const struct ike *ike, const struct peer *peer);
+bool peer_main_under_way(const struct peer *peer);   /* one of ours */
+void peer_main_hold(const struct ike *ike, struct peer *peer);         /* the headend seems to have begun one */
+void peer_main_hold_again(const struct ike *ike, struct peer *peer);   /* the next one may hold off ours */
+struct mono peer_main_hold_until(const struct peer *peer);
 void tunnel_enter(struct ike *ike, struct tunnel *tunnel, enum ike_state state, const char *why);
 void tunnel_failed(struct ike *ike, struct tunnel *tunnel, enum ike_cause cause, const char *detail);
 void tunnel_tell_alive(struct ike *ike, struct tunnel *tunnel);   /* the data plane learns who lives, when that changes */
@@ -368,6 +381,7 @@ void life_keepalive_tick(struct ike *ike, struct peer *peer, struct isakmp_sa *s
 
 /* ---- liveness.c ---- */
 void liveness_hint(struct ike *ike, struct peer *peer, enum hint kind, const char *why);
+bool liveness_asks(const struct peer *peer);   /* a sequence of probes runs */
 int64_t liveness_round_trip(const struct peer *peer);
 void liveness_measured(struct peer *peer, int64_t trip_us);
 bool liveness_avoids(const struct ike *ike, const struct tunnel *tunnel);

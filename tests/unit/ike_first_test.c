@@ -214,6 +214,69 @@ static void more_headends_than_places(void **state)
     assert_int_equal(others, OFFERS_MAX - 1);
 }
 
+/* A headend whose file changes, or that offers at random, proves one payload after the other: each is answered, few are kept. */
+static void each_proven_offer_is_answered(void **state)
+{
+    (void)state;
+    struct engine *e = &run.end[HEADEND];
+    image_load(&run.after[HEADEND], e);
+    const struct peer *peer = &e->ike->peers[0];
+    for (unsigned i = 0; i < 3 * OFFERS_MAX; i++) {
+        e->now.us += MONO_S(1);
+        engine_clear(e);
+        struct bytes datagram = other_offer(i);
+        engine_take_octets(e, &first()->path, datagram);
+        assert_int_equal(e->sent_count, 1);
+        const struct first_offer *f = &e->ike->offers[e->sent[0].datagram[WIRE_COOKIE] & (OFFERS_MAX - 1)];
+        struct isakmp_sa sa = { .peer_natt = f->natt, .peer_dpd = f->dpd, .sai_length = f->length };
+        memcpy(sa.sai_b, f->body, f->length);
+        first_prove(e->ike, peer, &sa);
+        assert_true(f->proven);
+        unsigned proven = 0;
+        for (size_t k = 0; k < OFFERS_MAX; k++)
+            proven += e->ike->offers[k].proven;
+        assert_in_range(proven, 1, 2);
+    }
+}
+
+/* Two conns to one headend, each from an address of its own: what comes for the second address is the second one's. */
+static void each_local_address_is_a_peer_of_its_own(void **state)
+{
+    (void)state;
+    static struct engine near, far;
+    struct conf_conn conns[2] = { cpe, cpe }, other = headend;
+    conns[1].end[CPE].addr.octets[3]++;
+    conns[1].end[CPE].subnet.addr.octets[2]++;
+    other.end[CPE] = conns[1].end[CPE];
+    struct addr second = conns[1].end[CPE].addr;
+    engine_begin_conns(&near, conns, 2);
+    engine_begin(&far, HEADEND, &other);
+    for (uint16_t i = 0; i < 2; i++) {
+        struct dp_event event = { .type = DP_EVENT_PATH, .conn = i, .local = { conns[i].end[CPE].addr, 0 }, .mtu = 1500 };
+        ike_dataplane_event(near.ike, near.now, &event);
+    }
+    engine_drain(&near);
+    for (unsigned round = 0; round < 8; round++) {
+        static struct sent queue[24];
+        size_t n = near.sent_count;
+        memcpy(queue, near.sent, n * sizeof *queue);
+        engine_clear(&near);
+        for (size_t i = 0; i < n; i++)
+            if (addr_equal(&queue[i].path.remote.addr, &second))
+                engine_take(&far, &queue[i]);
+        n = far.sent_count;
+        memcpy(queue, far.sent, n * sizeof *queue);
+        engine_clear(&far);
+        for (size_t i = 0; i < n; i++)
+            engine_take(&near, &queue[i]);
+    }
+    assert_true(engine_up(&far) && engine_children(&far));
+    assert_int_equal(near.ike->tunnels[1].state, IKE_STATE_UP);
+    assert_int_not_equal(near.ike->tunnels[0].state, IKE_STATE_UP);
+    engine_end(&near);
+    engine_end(&far);
+}
+
 /* In a flood of other payloads, the one with which the headend proved itself has a share of its own; it has a limit, too. */
 static void proven_offers_get_through(void **state)
 {
@@ -329,7 +392,8 @@ int main(void)
         cmocka_unit_test(cookie_names_its_message), cmocka_unit_test(cookie_names_its_headend), cmocka_unit_test(cookie_expires),
         cmocka_unit_test(third_message_with_another_cookie),
         cmocka_unit_test(proven_offers_stay), cmocka_unit_test(proven_offers_get_through), cmocka_unit_test(sa_payload_sizes),
-        cmocka_unit_test(more_headends_than_places), cmocka_unit_test(counts_of_payloads), cmocka_unit_test(datagram_sizes),
+        cmocka_unit_test(more_headends_than_places), cmocka_unit_test(each_proven_offer_is_answered),
+        cmocka_unit_test(each_local_address_is_a_peer_of_its_own), cmocka_unit_test(counts_of_payloads), cmocka_unit_test(datagram_sizes),
     };
     return cmocka_run_group_tests_name("ike: the first answer", tests, record, forget);
 }

@@ -73,6 +73,7 @@ enum outcome {
     ENDS_HALF,                /* the ISAKMP SA alone is up */
     ENDS_APART,               /* it is up at the receiver alone */
     ENDS_DOWN,
+    ENDS_NOT_MOVED,           /* no ISAKMP SA: message 5 did not come on port 4500 */
 };
 
 #define M(n) (1U << (n))
@@ -112,10 +113,15 @@ static const struct allowed {
     { M(2) | M(3), PAYLOAD_BODY, IANA_PAYLOAD_KE, 0, 255, 0, ENDS_DOWN },
     { M(2) | M(3), PAYLOAD_BODY, IANA_PAYLOAD_NONCE, 0, 255, 0, ENDS_DOWN },
     /* One end sees a NAT and the other none; they do not agree on the encapsulation unless both want it anyway. */
-    { M(2) | M(3), PAYLOAD_BODY, IANA_PAYLOAD_NAT_D, 0, 255, 0, ENDS_HALF },
-    { M(2) | M(3), PAYLOAD_NEXT, IANA_PAYLOAD_NONCE, 0, 0, 0x04, ENDS_HALF },   /* NAT-D 20 read as the old 16 */
-    { M(2) | M(3), PAYLOAD_NEXT, IANA_PAYLOAD_NAT_D, 0, 0, 0x04, ENDS_HALF },
-    { M(2) | M(3), PAYLOAD_LENGTH, IANA_PAYLOAD_NAT_D, 0, 0, 0, ENDS_HALF },    /* the last one shorter */
+    { M(3), PAYLOAD_BODY, IANA_PAYLOAD_NAT_D, 0, 255, 0, ENDS_HALF },
+    { M(3), PAYLOAD_NEXT, IANA_PAYLOAD_NONCE, 0, 0, 0x04, ENDS_HALF },          /* NAT-D 20 read as the old 16 */
+    { M(3), PAYLOAD_NEXT, IANA_PAYLOAD_NAT_D, 0, 0, 0x04, ENDS_HALF },
+    { M(3), PAYLOAD_LENGTH, IANA_PAYLOAD_NAT_D, 0, 0, 0, ENDS_HALF },           /* the last one shorter */
+    /* Where it is the responder who sees one, it does not take message 5 on port 500. */
+    { M(2), PAYLOAD_BODY, IANA_PAYLOAD_NAT_D, 0, 255, 0, ENDS_NOT_MOVED },
+    { M(2), PAYLOAD_NEXT, IANA_PAYLOAD_NONCE, 0, 0, 0x04, ENDS_NOT_MOVED },
+    { M(2), PAYLOAD_NEXT, IANA_PAYLOAD_NAT_D, 0, 0, 0x04, ENDS_NOT_MOVED },
+    { M(2), PAYLOAD_LENGTH, IANA_PAYLOAD_NAT_D, 0, 0, 0, ENDS_NOT_MOVED },
     /* The Notify of message 5 is under no hash; the IV of message 6 is. */
     { M(4), LAST_BLOCK, 0, 1, 1, 0, ENDS_UP },                                  /* where that meets a reserved octet: */
     { M(4), LAST_BLOCK, 0, 13, 13, 0, ENDS_UP },                                /* of the ID payload, of the HASH payload */
@@ -171,10 +177,10 @@ static void check_taken(size_t step, struct place p, unsigned bit)
     carry_on();
     bool near = engine_children(&run.end[CPE]), far = engine_children(&run.end[HEADEND]);
     bool near_up = engine_up(&run.end[CPE]), far_up = engine_up(&run.end[HEADEND]);
-    if (expected == ENDS_HALF && encapsulated)
+    if ((expected == ENDS_HALF || expected == ENDS_NOT_MOVED) && encapsulated)
         expected = ENDS_UP;
     const bool as_expected[] = { [ENDS_UP] = near && far, [ENDS_HALF] = near_up && far_up, [ENDS_APART] = far_up && !near_up && !near && !far,
-                           [ENDS_DOWN] = !near_up && !far_up && !near && !far };
+                           [ENDS_DOWN] = !near_up && !far_up && !near && !far, [ENDS_NOT_MOVED] = !near_up && !far_up };
     if (!as_expected[expected])
         fail_msg("%s, bit %u: the exchange ended %s, %s", text_of(step, p), bit, near ? "up" : "down", far ? "up" : "down");
 }
