@@ -61,8 +61,9 @@ static bool quicks_full(const struct ike *ike, const struct peer *peer)
 static struct mono quick_at(const struct ike *ike, const struct peer *peer, const struct isakmp_sa *sa, const struct tunnel *tunnel)
 {
     struct mono wants = tunnel_wants_at(ike, tunnel);
-    if (mono_is_never(wants))
-        return wants;
+    bool unheard = peer->silent && peer->answered_at.us < peer->silent_since.us; /* it would be asked in vain: Main Mode comes first */
+    if (mono_is_never(wants) || unheard)
+        return MONO_NEVER;
     wants = mono_max(mono_max(wants, tunnel->retry_at), sa->quick_wait);
     return mono_max(wants, life_quick_after(ike, peer, tunnel));
 }

@@ -217,6 +217,13 @@ static void give_up(struct ike *ike, struct peer *peer, struct tunnel *tunnel, s
         doubt_sa(ike, peer, sa, tunnel, began);
 }
 
+/* Not answered under an ISAKMP SA that has a successor: the peer may not have that any more. It is begun anew under the other. */
+static bool outlived(const struct peer *peer, const struct quick *q)
+{
+    const struct isakmp_sa *best = peer_sa_best_const(peer);
+    return q->x.role == ROLE_INITIATOR && q->x.step == 0 && q->x.tries >= LIVELY_TRIES && best && best->serial > q->sa_serial;
+}
+
 void quick_tick(struct ike *ike, struct peer *peer, struct tunnel *tunnel)
 {
     for (size_t i = 0; i < TUNNEL_QUICKS_MAX; i++) {
@@ -230,6 +237,11 @@ void quick_tick(struct ike *ike, struct peer *peer, struct tunnel *tunnel)
             if (!sa)
                 presume(q, &tunnel->child[q->child]);
             quick_install_out(ike, tunnel, q);
+            continue;
+        }
+        if (outlived(peer, q)) {
+            child_remove(ike, tunnel, &tunnel->child[q->child]);
+            tunnel->retry_at = ike->now;
             continue;
         }
         tunnel->unfinished |= q->x.role == ROLE_RESPONDER && q->x.tries >= LIVELY_TRIES;
