@@ -71,7 +71,7 @@ static void one(const struct mismatch *m, bool far_starts)
     } else {
         world_check(w, !same && notices(w, m->cause) >= 1);
         world_check(w, kept == 0 && plane_count(w, FAR, DP_OUT, 0) == 0);
-        world_check(w, sent < 400); /* tries go on, with pauses */
+        world_check(w, sent < 480); /* tries go on, with pauses */
         struct ike_evidence evidence = world_status(w, NEAR, 0).evidence;
         world_check(w, far_starts || concluded(&evidence, &m->evidence));
     }
