@@ -19,18 +19,22 @@ bool dp_held_grow(struct dp_held *held, size_t conns)
         return true;
     struct dp_sa *sas = calloc(count, sizeof *sas);
     struct dp_count *counts = calloc(count, sizeof *counts);
-    if (!sas || !counts) {
+    uint16_t *lives = calloc(conns * 2, sizeof *lives);
+    if (!sas || !counts || !lives) {
         free(sas);
         free(counts);
+        free(lives);
         return false;
     }
     if (held->count) {
         memcpy(sas, held->sas, held->count * sizeof *sas);
         memcpy(counts, held->counts, held->count * sizeof *counts);
+        memcpy(lives, held->lives, held->count / DP_HELD_MAX * sizeof *lives);
     }
     dp_held_close(held);
     held->sas = sas;
     held->counts = counts;
+    held->lives = lives;
     held->count = count;
     return true;
 }
@@ -39,6 +43,7 @@ void dp_held_close(struct dp_held *held)
 {
     free(held->sas);
     free(held->counts);
+    free(held->lives);
     *held = (struct dp_held){ 0 };
 }
 
@@ -63,20 +68,25 @@ struct dp_sa *dp_held_find_kernel(const struct dp_held *held, const struct addr 
     return NULL;
 }
 
+static uint16_t *lives_of(const struct dp_held *held, uint16_t conn, uint8_t direction)
+{
+    return &held->lives[2U * conn + (direction == DP_OUT)];
+}
+
 size_t dp_held_count(const struct dp_held *held, uint16_t conn, uint8_t direction)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < held->count; i++)
-        count += held->sas[i].spi && held->sas[i].conn == conn && held->sas[i].direction == direction;
-    return count;
+    return conn < held->count / (2 * DP_HELD_MAX) ? *lives_of(held, conn, direction) : 0;
 }
 
 bool dp_held_add(struct dp_held *held, const struct dp_sa *sa)
 {
+    if (sa->conn >= held->count / (2 * DP_HELD_MAX))
+        return false;
     for (size_t i = 0; i < held->count; i++)
         if (!held->sas[i].spi) {
             held->sas[i] = *sa;
             bytes_wipe(held->sas[i].key, sizeof held->sas[i].key);
+            ++*lives_of(held, sa->conn, sa->direction);
             return true;
         }
     return false;
@@ -93,6 +103,8 @@ struct dp_count dp_held_drop(struct dp_held *held, struct dp_sa *sa)
 {
     struct dp_count count = held->counts[sa - held->sas];
     held->counts[sa - held->sas] = (struct dp_count){ 0 };
+    if (sa->spi)
+        --*lives_of(held, sa->conn, sa->direction);
     memset(sa, 0, sizeof *sa);
     return count;
 }

@@ -12,6 +12,7 @@ struct dp_count { uint64_t packets, bytes; };
 struct dp_held {
     struct dp_sa *sas;     /* keys wiped; spi 0: free */
     struct dp_count *counts; /* of each, as last seen */
+    uint16_t *lives;       /* how many each conn has, by direction: asked for after every request, of every conn */
     size_t count;          /* room: conns * 2 * DP_HELD_MAX */
 };
 

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+enum { STOP_TRIES = 5, STOP_PAUSE_US = 50000 };
 
 static int socket_failed(int error, const char *what, const char *module, char *why)
 {
@@ -150,19 +153,30 @@ int dp_server_new(struct dp_server **out, const struct conf *conf, const struct 
     return 0;
 }
 
+/* Everything that was made, as far as the kernel lets it go now. */
+static bool take_down(struct dp_server *s)
+{
+    bool whole = s->xfrm.fd < 0 || (server_sas_sweep(s) & server_policies_sweep(s, true));
+    if (s->route.fd >= 0 && s->routes)
+        whole &= server_routes_close(s) & server_links_close(s);
+    return whole;
+}
+
+/* What is left would be a black hole, or a key in memory, and nobody there who knows of it: so not for one refusal. */
 void dp_server_stop(struct dp_server *s)
 {
+    bool whole = false;
     for (size_t i = 0; i < s->held.count; i++)
         (void)dp_held_drop(&s->held, &s->held.sas[i]);
-    if (s->xfrm.fd >= 0) {
-        server_sas_sweep(s);
-        (void)server_policies_sweep(s, true);
-    }
-    if (s->route.fd >= 0 && s->routes) {
+    if (s->route.fd >= 0 && s->routes)
         server_clamp_close(s);
-        server_routes_close(s);
-        server_links_close(s);
+    for (unsigned i = 0; i < STOP_TRIES && !whole; i++) {
+        if (i)
+            usleep(STOP_PAUSE_US);
+        whole = take_down(s);
     }
+    if (!whole)
+        log_warning("not all could be removed: look at `ip xfrm state`, `ip xfrm policy`, `ip link` and `ip route`; the next start takes it away");
     server_free(s);
 }
 
@@ -257,7 +271,7 @@ enum dp_verdict dp_server_handle(struct dp_server *s, const struct dp_message *m
         out.reply.error = verdict == DP_STALE ? ESTALE : EPERM;
     if (verdict == DP_REFUSED || verdict == DP_FORGED)
         log_warning("the engine asked to %s of conn %u, SPI %08x: %s", request_names[message->request.type], out.reply.conn, out.reply.spi, out.reply.text);
-    if (server_lives_changed(s))
+    if (message->request.type != DP_SA_QUERY && server_lives_changed(s))
         s->doubts |= DOUBT_LIVES;
     s->env.send(s->env.context, &out, dp_message_length(out.type));
     return verdict;

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 
-enum { PATH_EVERY_S = 10, MEND_EVERY_S = 1, SAY_EVERY_S = 60 };
+enum { PATH_EVERY_S = 10, MEND_EVERY_S = 1, SAY_EVERY_S = 60, FORGET_MOST = 64 };
 
 void server_send_event(struct dp_server *s, const struct dp_event *event)
 {
@@ -123,7 +123,7 @@ static void on_route(struct dp_server *s, const struct nlmsghdr *message)
         s->doubts |= DOUBT_ROUTES;
     if (!path_read_route(message, &route))
         return;
-    for (size_t i = 0; i < s->conf->count; i++)
+    for (size_t i = 0; i < s->conf->count && !(s->doubts & DOUBT_PATHS); i++)
         if (route.to.length == 0 || prefix_contains(&route.to, server_headend(s, i)))
             s->doubts |= DOUBT_PATHS;
 }
@@ -193,15 +193,15 @@ static void settle(struct dp_server *s, struct mono now)
     server_inherit_tick(s, now);
     doubt_later(s, now);
     doubt_paths_in_use(s, now);
+    if (s->doubts & DOUBT_SAS) { /* first: with its last SA a tunnel lives no more */
+        s->doubts &= ~(unsigned)DOUBT_SAS;
+        s->later |= server_sas_compare(s) ? 0 : DOUBT_SAS;
+    }
     if (server_lives_changed(s))
         s->doubts |= DOUBT_LIVES;
     if (s->doubts & DOUBT_LIVES) {
         s->doubts &= ~(unsigned)DOUBT_LIVES;
         server_routes_follow(s, now);
-    }
-    if (s->doubts & DOUBT_SAS) {
-        s->doubts &= ~(unsigned)DOUBT_SAS;
-        s->later |= server_sas_compare(s) ? 0 : DOUBT_SAS;
     }
     if (due(s, DOUBT_LINKS, &s->links_at, now))
         s->later |= server_links_mend(s, now) ? 0 : DOUBT_LINKS;
@@ -226,15 +226,18 @@ static void ignore(void *context, const struct nlmsghdr *message)
 
 void server_forget_notifications(struct dp_server *s)
 {
-    (void)netlink_drain(&s->xfrm_events, ignore, s);
-    (void)netlink_drain(&s->route_events, ignore, s);
-    if (s->clamp_events.fd >= 0)
-        (void)netlink_drain(&s->clamp_events, ignore, s);
+    struct netlink *const all[] = { &s->xfrm_events, &s->route_events, &s->clamp_events };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (unsigned k = 0; k < FORGET_MOST && all[i]->fd >= 0; k++)
+            if (netlink_drain(all[i], ignore, s) != NETLINK_MORE)
+                break;
 }
 
 static void drain(struct dp_server *s, struct netlink *n, netlink_each *each, struct mono now)
 {
     int error = netlink_drain(n, each, s);
+    if (error == NETLINK_MORE)
+        return;
     if (error)
         s->doubts |= DOUBT_ALL; /* some may be lost */
     if (error && error != -ENOBUFS && server_say(&s->reading_said, now))
@@ -243,7 +246,7 @@ static void drain(struct dp_server *s, struct netlink *n, netlink_each *each, st
 
 void server_clamp_listen(struct dp_server *s)
 {
-    if (s->clamp_events.fd >= 0 && netlink_drain(&s->clamp_events, take_clamp, s))
+    if (s->clamp_events.fd >= 0 && netlink_drain(&s->clamp_events, take_clamp, s) < 0)
         s->doubts |= DOUBT_CLAMP;
 }
 

@@ -176,10 +176,12 @@ int server_links_open(struct dp_server *s, char *why)
     return error;
 }
 
-void server_links_close(struct dp_server *s)
+bool server_links_close(struct dp_server *s)
 {
+    bool whole = true;
     for (size_t k = 0; k < s->link_count; k++)
-        (void)vti_close(&s->route, &s->links[k]);
+        whole &= !vti_close(&s->route, &s->links[k]);
+    return whole;
 }
 
 int server_links_resize(struct dp_server *s, int link, char *why)
@@ -207,7 +209,8 @@ bool server_links_mend(struct dp_server *s, struct mono now)
     char why[DP_WHY_MAX], mended[DP_WHY_MAX];
     bool any, whole = !vti_sweep(&s->route, s->links, s->link_count, &any); /* one that was renamed is in the way of its successor */
     for (size_t k = 0; k < s->link_count; k++) {
-        int error = vti_mend(&s->route, &s->links[k], mended, why, sizeof why);
+        mended[0] = 0;
+        int error = s->links[k].index ? vti_mend(&s->route, &s->links[k], mended, why, sizeof why) : server_link_open(s, k, why);
         whole &= !error;
         if ((error || mended[0]) && server_say(&s->links_said, now))
             log_warning("%s", error ? why : mended);

@@ -122,17 +122,25 @@ static bool depended_on(const struct dp_server *s, size_t conn)
     return false;
 }
 
+void server_path_later(struct dp_server *s, size_t conn)
+{
+    s->conns[conn].path_due = true;
+    s->later |= DOUBT_PATHS;
+}
+
 static void follow(struct dp_server *s, size_t i)
 {
     char why[DP_WHY_MAX];
     struct conn_state *state = &s->conns[i];
+    bool again = state->path_due;
+    state->path_due = false;
     if (state->path.local.family && (!state->carried || !depended_on(s, i)) && server_carry(s, i, why)) {
-        s->later |= DOUBT_PATHS;
-        log_error("%s", why);
+        server_path_later(s, i);
+        log_line(again ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "%s", why);
     }
     if (server_links_resize(s, state->link, why)) {
-        s->later |= DOUBT_PATHS;
-        log_warning("%s", why);
+        server_path_later(s, i);
+        log_line(again ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "%s", why);
     }
 }
 
@@ -149,9 +157,11 @@ void server_path_tell(struct dp_server *s, size_t conn)
 void server_paths_follow(struct dp_server *s)
 {
     for (size_t i = 0; i < s->conf->count; i++) {
-        if (s->conns[i].path_told || conf_is_hole(server_conf(s, i)))
+        bool told = s->conns[i].path_told;
+        if ((told && !s->conns[i].path_due) || conf_is_hole(server_conf(s, i)))
             continue;
         follow(s, i);
-        server_path_tell(s, i);
+        if (!told)
+            server_path_tell(s, i);
     }
 }

@@ -19,6 +19,7 @@ struct conn_state {
     int link;                    /* index into links; -1: plain policies, no VTI */
     struct path path;
     bool path_told;              /* the engine knows `path` */
+    bool path_due;               /* link and policies could not follow it: to be tried again */
     bool carried;                /* link and policies are in place, for: */
     struct addr carried_local;
     struct mtu_shape shape;      /* of the newest outgoing SA; path 0: none yet */
@@ -70,7 +71,7 @@ int server_links_plan(struct dp_server *s, char *why);
 int server_links_open(struct dp_server *s, char *why);
 int server_link_open(struct dp_server *s, size_t link, char *why);
 struct vti server_link_wanted(const struct dp_server *s, int link); /* as the configuration has it: ends, keys, alias, address */
-void server_links_close(struct dp_server *s);
+bool server_links_close(struct dp_server *s);                /* false: not all are gone */
 int server_links_resize(struct dp_server *s, int link, char *why);
 struct vti *server_link(struct dp_server *s, size_t conn);
 bool server_link_ours(const struct dp_server *s, int index, const char *name);
@@ -80,6 +81,7 @@ bool server_links_mend(struct dp_server *s, struct mono now); /* false: not all 
 void server_paths_find(struct dp_server *s);      /* fills conns[].path; where the kernel does not say, they stay, to be asked for later */
 void server_paths_follow(struct dp_server *s);    /* tells the engine, moves links and policies where nothing depends on them */
 void server_path_tell(struct dp_server *s, size_t conn);
+void server_path_later(struct dp_server *s, size_t conn); /* link and policies are to follow it once more */
 /* Link and policies of the conn onto its present local address. */
 int server_carry(struct dp_server *s, size_t conn, char *why);
 
@@ -101,7 +103,7 @@ enum dp_verdict server_act(struct dp_server *s, const struct dp_request *request
 /* server_routes.c */
 bool server_routes_plan(struct dp_server *s);          /* false: no memory */
 void server_tell_routes(struct dp_server *s, const struct vti *link, const struct dp_teller *teller); /* that go when it goes */
-void server_routes_close(struct dp_server *s);
+bool server_routes_close(struct dp_server *s);
 void server_routes_free(struct dp_server *s);
 bool server_lives_changed(struct dp_server *s);        /* since it was last asked */
 void server_routes_follow(struct dp_server *s, struct mono now); /* links and routes onto who lives now */

@@ -85,6 +85,34 @@ static int carry_new(struct dp_server *n, char *why)
     return error;
 }
 
+/*
+ * A conn that has no way to its headend now and had policies before: they stay, as it is called now, for the address of
+ * before. It is not theirs to be right, but to keep its traffic from leaving in clear until there is a way.
+ */
+static int carry_without_path(struct dp_server *n, const struct dp_server *s, char *why)
+{
+    int error = 0;
+    for (size_t i = 0; !error && i < s->conf->count; i++) {
+        struct conn_state *next = &n->conns[i];
+        const struct conn_state *now = &s->conns[i];
+        if (next->carried || next->path.local.family || !now->carried || conf_is_hole(server_conf(n, i)))
+            continue;
+        next->carried_local = now->carried_local;
+        error = server_policies_set(n, i, &next->carried_local, why);
+        next->carried = !error;
+    }
+    return error;
+}
+
+/* What was refused past the point of no return. */
+static void try_later(struct dp_server *s)
+{
+    for (size_t i = 0; i < s->conf->count; i++)
+        if (!conf_is_hole(server_conf(s, i)))
+            server_path_later(s, i);
+    s->later |= DOUBT_LINKS;
+}
+
 static int no_memory(char *why)
 {
     snprintf(why, DP_WHY_MAX, "out of memory");
@@ -116,7 +144,8 @@ static int prepare(struct dp_server *n, const struct dp_server *s, const bool *r
         return error;
     server_paths_find(n);
     error = open_early(n, s, why);
-    return error ? error : carry_new(n, why);
+    error = error ? error : carry_new(n, why);
+    return error ? error : carry_without_path(n, s, why);
 }
 
 /* The present's links and policies as they were. */
@@ -131,18 +160,21 @@ static void undo(struct dp_server *n, struct dp_server *s, const bool *renewed)
             log_warning("%s", why);
     }
     share_sockets(s, n);
-    s->later |= server_policies_sweep(s, false) ? 0 : DOUBT_POLICIES;
-    for (size_t i = 0; i < s->conf->count; i++)
-        if (renewed[i] && s->conns[i].carried && server_policies_set(s, i, &s->conns[i].carried_local, why))
+    for (size_t i = 0; i < s->conf->count; i++) /* first, so that no moment is without */
+        if (renewed[i] && s->conns[i].carried && server_policies_set(s, i, &s->conns[i].carried_local, why)) {
+            s->later |= DOUBT_POLICIES;
             log_error("%s", why);
+        }
+    s->later |= server_policies_sweep(s, false) ? 0 : DOUBT_POLICIES;
     server_tables_free(n);
 }
 
-/* Past this there is no way back: what is refused now is told, and tried again when something moves. */
-static void complain(const struct dp_teller *teller, const char *why)
+/* Past this there is no way back: what is refused now is told, and tried again. */
+static void complain(struct dp_server *s, const struct dp_teller *teller, const char *why)
 {
     log_error("%s", why);
     teller->say(teller->context, why);
+    try_later(s);
 }
 
 static void tell_routes(struct dp_server *s, const struct dp_server *old, const struct dp_teller *teller)
@@ -171,7 +203,7 @@ static void open_late(struct dp_server *s, const struct dp_server *old, const st
             if (!last && before >= 0)
                 (void)vti_close(&s->route, &old->links[before]);
             else if (last)
-                complain(teller, why);
+                complain(s, teller, why);
         }
 }
 
@@ -183,7 +215,7 @@ static void adapt_links(struct dp_server *s, const struct dp_teller *teller)
         struct vti wanted = server_link_wanted(s, (int)k);
         if (s->links[k].index && (vti_adapt(&s->route, &s->links[k], wanted.alias, &wanted.address, why, sizeof why) ||
                                   server_links_resize(s, (int)k, why)))
-            complain(teller, why);
+            complain(s, teller, why);
     }
 }
 
@@ -218,7 +250,7 @@ static void commit(struct dp_server *n, struct dp_server *s, const bool *renewed
     close_links(s, &old);
     open_late(s, &old, teller);
     if (carry_new(s, why))
-        complain(teller, why);
+        complain(s, teller, why);
     s->later |= server_policies_sweep(s, false) ? 0 : DOUBT_POLICIES;
     adapt_links(s, teller);
     server_clamp_follow(s);

@@ -358,7 +358,7 @@ static void ignore(void *context, const struct route *route, const char *why)
     (void)why;
 }
 
-void server_routes_close(struct dp_server *s) { (void)routes_make(&s->route, NULL, 0, ignore, NULL); }
+bool server_routes_close(struct dp_server *s) { return !routes_make(&s->route, NULL, 0, ignore, NULL); }
 
 void server_routes_free(struct dp_server *s)
 {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LEFTOVERS_MAX = 256 };
+enum { LEFTOVERS_MAX = 256, SWEEPS_MAX = 64 };
 
 static enum dp_verdict answer(struct dp_server *s, struct dp_reply *reply, int error)
 {
@@ -253,15 +253,18 @@ bool server_sas_sweep(struct dp_server *s)
 {
     struct dp_sa_name found[LEFTOVERS_MAX];
     struct sa_sweep w = { .server = s, .found = found };
-    size_t removed;
-    do {
-        w.count = removed = 0;
+    size_t before = SIZE_MAX;
+    for (unsigned round = 0; round < SWEEPS_MAX; round++) {
+        w.count = 0;
         if (xfrm_each(&s->xfrm, look_for_leftover, &w))
             return false;
+        if (w.count == 0 || (w.count == before && w.count < LEFTOVERS_MAX)) /* see server_policies_sweep */
+            return w.count == 0;
+        before = w.count;
         for (size_t i = 0; i < w.count; i++)
-            removed += xfrm_remove(&s->xfrm, &found[i]) == 0;
-    } while (removed); /* if none can be removed: no use in asking for ever */
-    return w.count == 0;
+            (void)xfrm_remove(&s->xfrm, &found[i]);
+    }
+    return false;
 }
 
 struct census { const struct dp_server *server; bool *present; };

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
-struct sweep { const struct vti *wanted; size_t count; int found[64]; size_t found_count; bool any; };
+enum { FOUND_MAX = 64, SWEEPS_MAX = 64 };
+
+struct sweep { const struct vti *wanted; size_t count; int found[FOUND_MAX]; size_t found_count; bool any; };
 
 /* Under a name that is not wanted, or between the two addresses of another: the kernel would not let that one be. */
 static bool is_orphan(const struct sweep *s, const struct vti_seen *seen)
@@ -29,22 +31,31 @@ static void look_for_orphan(void *context, const struct nlmsghdr *message)
     if (!link_message_read(message, &seen) || !vti_is_ours(&seen))
         return;
     s->any = true;
-    if (s->found_count < sizeof s->found / sizeof *s->found && is_orphan(s, &seen))
+    if (s->found_count < FOUND_MAX && is_orphan(s, &seen))
         s->found[s->found_count++] = seen.index;
 }
 
-int vti_sweep(struct netlink *n, const struct vti *wanted, size_t count, bool *any)
+static int sweep_once(struct netlink *n, struct sweep *s)
 {
     union netlink_request request;
-    struct sweep s = { .wanted = wanted, .count = count };
+    s->found_count = 0;
     link_message_dump(&request);
-    int error = netlink_transact(n, &request, look_for_orphan, &s);
-    for (size_t i = 0; !error && i < s.found_count; i++) {
-        link_message_remove(&request, s.found[i]);
+    int error = netlink_transact(n, &request, look_for_orphan, s);
+    for (size_t i = 0; !error && i < s->found_count; i++) {
+        link_message_remove(&request, s->found[i]);
         error = netlink_transact(n, &request, NULL, NULL);
         if (error == -ENODEV)
             error = 0; /* seen twice */
     }
+    return error;
+}
+
+int vti_sweep(struct netlink *n, const struct vti *wanted, size_t count, bool *any)
+{
+    struct sweep s = { .wanted = wanted, .count = count };
+    int error = sweep_once(n, &s);
+    for (unsigned i = 1; !error && s.found_count > 0 && i < SWEEPS_MAX; i++) /* there may be more than one look has room for */
+        error = sweep_once(n, &s);
     *any = s.any;
     return error;
 }

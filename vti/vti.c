@@ -436,15 +436,14 @@ int vti_close(struct netlink *n, struct vti *v)
     union netlink_request request;
     int error = 0;
     if (v->made) {
-        if (v->index)
-            link_message_remove(&request, v->index);
-        else
-            link_message_remove_named(&request, v->shape.name); /* made, and then not found */
+        v->index ? link_message_remove(&request, v->index) : link_message_remove_named(&request, v->shape.name); /* made, and then not found */
         error = netlink_transact(n, &request, NULL, NULL);
     } else if (v->index && v->adopted) {
         give_back(n, v);
     }
+    if (error && error != -ENODEV)
+        return error; /* to be asked for again */
     v->index = 0;
     v->made = v->adopted = false;
-    return error == -ENODEV ? 0 : error;
+    return 0;
 }

@@ -21,6 +21,7 @@ enum {
     RECEIVE_MAX = 32768,         /* the kernel makes no dump message larger */
     NOTIFICATION_ROOM = 1 << 20, /* octets that may wait: a flush of many SAs at once */
     PATIENCE_S = 5,              /* the kernel answers within the system call; this only bounds a bug */
+    DRAIN_MOST = 64,            /* datagrams a call: a routing daemon that loads a table must not keep the caller from all else */
     TRIES = 4,
 };
 
@@ -218,7 +219,7 @@ int netlink_drain(struct netlink *n, netlink_each *each, void *context)
 {
     uint8_t buffer[RECEIVE_MAX] __attribute__((aligned(8)));
     bool lost = false;
-    for (;;) {
+    for (unsigned i = 0; i < DRAIN_MOST; i++) {
         ssize_t got = receive(n->fd, buffer);
         if (got == -ENOBUFS || got == -EMSGSIZE) {
             lost = true;
@@ -232,6 +233,7 @@ int netlink_drain(struct netlink *n, netlink_each *each, void *context)
                 each(context, m);
         bytes_wipe(buffer, (size_t)got);
     }
+    return lost ? -ENOBUFS : NETLINK_MORE;
 }
 
 void netlink_explain(const struct netlink *n, int error, char *out, size_t size)

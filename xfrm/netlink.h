@@ -45,7 +45,8 @@ void *netlink_begin(union netlink_request *request, uint16_t type, uint16_t flag
  * netlink->text may say more. The request is wiped: it may hold keys.
  */
 int netlink_transact(struct netlink *netlink, union netlink_request *request, netlink_each *each, void *context);
-/* Takes all notifications that are waiting. 0, or -ENOBUFS when the kernel had to drop some; else -errno. */
+enum { NETLINK_MORE = 1 };
+/* Takes the notifications that are waiting; of very many not all, and then returns NETLINK_MORE. 0, or -ENOBUFS when the kernel had to drop some; else -errno. */
 int netlink_drain(struct netlink *netlink, netlink_each *each, void *context);
 /* "TEXT (strerror)" of a failed transaction. */
 void netlink_explain(const struct netlink *netlink, int error, char *out, size_t size);
