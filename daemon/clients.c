@@ -30,7 +30,7 @@ struct client {
     struct clients *owner;
     enum client_state state;
     uint64_t age;              /* number of its connection */
-    bool is_root;
+    uid_t user;
     struct control_request request;
     enum control_result result;
     size_t next;               /* part of the answer to be sent */
@@ -242,7 +242,7 @@ static enum control_result carry_out(struct client *client)
     bool reads = request->header.type == CONTROL_STATUS || request->header.type == CONTROL_EVENTS;
     if (!well_formed(request))
         return CONTROL_UNKNOWN_REQUEST;
-    if (!reads && !client->is_root)
+    if (!reads && client->user != 0)
         return CONTROL_DENIED;
     if (request->header.type == CONTROL_LOG)
         return source->log_level(source->context, request->value) ? CONTROL_FINE : CONTROL_UNKNOWN_REQUEST;
@@ -309,28 +309,43 @@ static void on_client(struct ev_loop *loop, ev_io *watcher, int events)
         drop(client);
 }
 
-static bool peer_is_root(int fd)
+static uid_t user_of(int fd)
 {
     struct ucred who;
     socklen_t length = sizeof who;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && length == sizeof who && who.uid == 0;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && length == sizeof who ? who.uid : (uid_t)-1;
 }
 
-/* A free one, else that of the oldest; root's only for root. NULL: there is none for this one. */
-static struct client *find_slot(struct clients *clients, bool for_root)
+/* Connections of that user, with the one that is to come. */
+static unsigned connections_of(const struct clients *clients, uid_t user, uid_t newcomer)
 {
-    struct client *oldest = NULL;
+    unsigned count = user == newcomer;
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        count += clients->slot[i].state != CLIENT_FREE && clients->slot[i].user == user;
+    return count;
+}
+
+/* Which of two makes room: any before root's, then of who has most, then the oldest. */
+static bool goes_before(const struct clients *clients, const struct client *a, const struct client *b, uid_t newcomer)
+{
+    unsigned of_a = a->user ? connections_of(clients, a->user, newcomer) : 0, of_b = b->user ? connections_of(clients, b->user, newcomer) : 0;
+    return of_a != of_b ? of_a > of_b : a->age < b->age;
+}
+
+/* A free one, else one that makes room; root's only for root. NULL: there is none for this one. */
+static struct client *find_slot(struct clients *clients, uid_t newcomer)
+{
+    struct client *first = NULL;
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &clients->slot[i];
         if (client->state == CLIENT_FREE)
             return client;
-        bool better = !oldest || (oldest->is_root == client->is_root ? client->age < oldest->age : oldest->is_root);
-        if ((for_root || !client->is_root) && better)
-            oldest = client;
+        if ((newcomer == 0 || client->user != 0) && (!first || goes_before(clients, client, first, newcomer)))
+            first = client;
     }
-    if (oldest)
-        drop(oldest);
-    return oldest;
+    if (first)
+        drop(first);
+    return first;
 }
 
 /* Connections that cannot be taken (no memory, no descriptor) must not keep the loop busy. */
@@ -361,13 +376,13 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
             rest(clients);
         return;
     }
-    bool is_root = peer_is_root(fd);
-    struct client *client = find_slot(clients, is_root);
+    uid_t user = user_of(fd);
+    struct client *client = find_slot(clients, user);
     if (!client) {
         close(fd);
         return;
     }
-    *client = (struct client){ .owner = clients, .state = CLIENT_ASKING, .age = ++clients->connections, .is_root = is_root };
+    *client = (struct client){ .owner = clients, .state = CLIENT_ASKING, .age = ++clients->connections, .user = user };
     ev_io_init(&client->watcher, on_client, fd, EV_READ);
     client->watcher.data = client;
     ev_io_start(loop, &client->watcher);

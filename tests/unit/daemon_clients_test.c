@@ -144,6 +144,33 @@ static void too_many(void **state)
         close(fds[i]);
 }
 
+/* Who connects without end takes the places of his own, not those of others. */
+static void one_user_beside_others(void **state)
+{
+    struct scene *scene = scene_of(state);
+    char path[120];
+    int fds[3 * CLIENTS_MAX];
+    uint16_t result;
+    snprintf(path, sizeof path, "%.80s/control", scene->folder);
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_int_equal(seteuid(1001), 0); /* as which it connects */
+    int other = scene_client(scene);
+    scene_spin(scene);
+    assert_int_equal(seteuid(0) | seteuid(1002), 0);
+    for (size_t i = 0; i < 3 * CLIENTS_MAX; i++) {
+        fds[i] = scene_client(scene);
+        scene_spin(scene);
+    }
+    assert_int_equal(seteuid(0), 0);
+    scene_ask(other, CONTROL_STATUS, "t1");
+    assert_int_equal(scene_answer(scene, other, &result), 1);
+    scene_ask(fds[3 * CLIENTS_MAX - 1], CONTROL_STATUS, "t1");
+    assert_int_equal(scene_answer(scene, fds[3 * CLIENTS_MAX - 1], &result), 1);
+    for (size_t i = 0; i < 3 * CLIENTS_MAX; i++)
+        close(fds[i]);
+    close(other);
+}
+
 static void counters_that_never_come(void **state)
 {
     struct scene *scene = scene_of(state);
@@ -178,7 +205,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         TEST(all_and_one),   TEST(wrong_lengths_end_it), TEST(wrong_headers_are_told),   TEST(only_root_changes),
-        TEST(slow_and_gone), TEST(too_many),             TEST(counters_that_never_come), TEST(a_living_daemon_is_not_replaced),
+        TEST(slow_and_gone), TEST(too_many), TEST(one_user_beside_others),             TEST(counters_that_never_come), TEST(a_living_daemon_is_not_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
