@@ -65,6 +65,7 @@ static void refuse_reload(struct channels *channels)
              "time and nothing was changed; wait a second and ask again");
     channels_send(channels, &message, dp_message_length(message.type));
     dp_message_begin(&message, DP_MESSAGE_RELOADED);
+    message.reloaded.asked = true;
     channels_send(channels, &message, dp_message_length(message.type));
 }
 
@@ -75,6 +76,24 @@ static void take_reload(struct channels *channels)
         channels->listener.reload(channels->listener.context);
     else
         refuse_reload(channels);
+}
+
+static void take_level(struct channels *channels, uint32_t level)
+{
+    if (dp_quota_take_level(&channels->quota, clock_mono()))
+        channels->listener.log_level(channels->listener.context, level);
+}
+
+/*
+ * The engine is gone, or has sent what none sends and is taken for it. It is ended in any case, once: one that lives on
+ * would have no successor, and the tunnels would run out one by one.
+ */
+static void end_of(struct channels *channels, ev_io *watcher)
+{
+    close_one(channels, watcher);
+    if (!channels->ended)
+        channels->listener.forged(channels->listener.context);
+    channels->ended = true;
 }
 
 static void on_life(struct ev_loop *loop, ev_io *watcher, int events)
@@ -90,11 +109,11 @@ static void on_life(struct ev_loop *loop, ev_io *watcher, int events)
     else if (got > 0 && message.type == LIFE_SUMMARY && message.up <= message.number)
         channels->listener.summary(channels->listener.context, message.number, message.up);
     else if (got > 0 && message.type == LIFE_LOG_LEVEL && message.number >= LOG_LEVEL_ERROR && message.number <= LOG_LEVEL_DEBUG)
-        channels->listener.log_level(channels->listener.context, message.number);
+        take_level(channels, message.number);
     else if (got > 0 && message.type == LIFE_RELOAD)
         take_reload(channels);
     else
-        close_one(channels, watcher);
+        end_of(channels, watcher);
 }
 
 /* False: whoever asks so is no engine of ours any more. */
@@ -122,7 +141,7 @@ static void on_dataplane(struct ev_loop *loop, ev_io *watcher, int events)
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (got <= 0) {
-            close_one(channels, watcher);
+            end_of(channels, watcher);
             return;
         }
         if (!take_request(channels, &message, (size_t)got))
@@ -170,6 +189,7 @@ int channels_open(struct channels *channels, int supervisor)
         return -1;
     }
     dp_quota_begin(&channels->quota, clock_mono());
+    channels->ended = false;
     adopt(channels, &channels->life, life[0]);
     adopt(channels, &channels->dataplane, data[0]);
     dp_server_greet(channels->server);

@@ -22,6 +22,7 @@ struct channels {
     struct channels_listener listener;
     struct dp_server *server;
     struct dp_quota quota;     /* of the engine of the moment */
+    bool ended;                /* it is gone, or cut off, and the listener knows */
     ev_io life, dataplane;     /* fd -1: there is none */
 };
 

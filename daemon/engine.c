@@ -191,21 +191,6 @@ static void on_datagram(struct ev_loop *loop, ev_io *watcher, int events)
     engine_drain(engine);
 }
 
-/* One conn stands for its headend: the hint is about that. */
-static void hint_unreachable(struct engine *engine, const struct addr *headend)
-{
-    struct dp_event event = { .type = DP_EVENT_UNREACHABLE };
-    for (size_t i = 0; i < ike_conn_count(engine->ike); i++) {
-        const struct conf_conn *conn = ike_conn(engine->ike, (uint16_t)i);
-        if (!conn || !addr_equal(&conf_far(conn)->addr, headend))
-            continue;
-        event.conn = (uint16_t)i;
-        ike_dataplane_event(engine->ike, clock_mono(), &event);
-        engine_drain(engine);
-        return;
-    }
-}
-
 static void on_icmp(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
@@ -217,8 +202,10 @@ static void on_icmp(struct ev_loop *loop, ev_io *watcher, int events)
         ssize_t got = recv(watcher->fd, datagram, sizeof datagram, 0);
         if (got < 0)
             return;
-        if (icmp_about_headend(bytes_of(datagram, (size_t)got), &headend))
-            hint_unreachable(engine, &headend);
+        if (!icmp_about_headend(bytes_of(datagram, (size_t)got), &headend))
+            continue;
+        ike_unreachable(engine->ike, clock_mono(), &headend);
+        engine_drain(engine);
     }
 }
 
@@ -269,10 +256,12 @@ static void take_conn(struct engine *engine, const struct dp_conn *changed)
     ike_configure(engine->ike, clock_mono(), (uint16_t)changed->index, changed->generation, &changed->conn);
 }
 
-static void take_reloaded(struct engine *engine, bool done)
+/* A client that waits is told of its own reload, not of one that a signal asked for meanwhile. */
+static void take_reloaded(struct engine *engine, const struct dp_reloaded *reloaded)
 {
     tell_summary(engine);
-    engine_control_reloaded(engine, done);
+    if (reloaded->asked)
+        engine_control_reloaded(engine, reloaded->done);
 }
 
 static void take_message(struct engine *engine, const struct dp_message *message)
@@ -286,7 +275,7 @@ static void take_message(struct engine *engine, const struct dp_message *message
     else if (message->type == DP_MESSAGE_SAY)
         engine_control_say(engine, message->say.text);
     else if (message->type == DP_MESSAGE_RELOADED)
-        take_reloaded(engine, message->reloaded.done);
+        take_reloaded(engine, &message->reloaded);
     else
         finish(engine, ENGINE_FAILED);
 }

@@ -152,6 +152,8 @@ static void on_ready(void *context)
 static void on_log_level(void *context, uint32_t level)
 {
     const struct privileged *p = context;
+    if (log_level_get() == (enum log_level)level)
+        return;
     log_level_set((enum log_level)level);
     life_tell(p->supervisor_channel, LIFE_LOG_LEVEL, level); /* it hands the level down to engines that it starts */
 }
@@ -159,7 +161,7 @@ static void on_log_level(void *context, uint32_t level)
 static void on_forged(void *context)
 {
     struct privileged *p = context;
-    if (life_tell(p->supervisor_channel, LIFE_END_ENGINE, 0) < 0)
+    if (!p->stopping && life_tell(p->supervisor_channel, LIFE_END_ENGINE, 0) < 0)
         end_by_accident(p, "an engine that forges cannot be ended");
 }
 
@@ -219,16 +221,17 @@ static void tell_change(void *context, const char *line)
     channels_send(&p->channels, &message, dp_message_length(message.type));
 }
 
-static void reload(struct privileged *p, void (*tell)(void *context, const char *line))
+static void reload(struct privileged *p, bool asked, void (*tell)(void *context, const char *line))
 {
     struct dp_message message;
     const struct dp_teller teller = { tell, p };
     dp_message_begin(&message, DP_MESSAGE_RELOADED);
+    message.reloaded.asked = asked;
     message.reloaded.done = !p->stopping && reload_run(p->options, &p->conf, p->server, &teller);
     channels_send(&p->channels, &message, dp_message_length(message.type));
 }
 
-static void on_reload(void *context) { reload(context, tell_change); }
+static void on_reload(void *context) { reload(context, true, tell_change); }
 
 static void on_signal(struct ev_loop *loop, ev_io *watcher, int events)
 {
@@ -237,7 +240,7 @@ static void on_signal(struct ev_loop *loop, ev_io *watcher, int events)
     end_if_deaf(p, events);
     for (int number = 0; (number = signals_next(watcher->fd)) != 0;) {
         if (number == SIGHUP)
-            reload(p, log_change);
+            reload(p, false, log_change);
         else
             begin_stop(p);
     }

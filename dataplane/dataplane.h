@@ -81,7 +81,6 @@ enum dp_event_type {
     DP_EVENT_TRAFFIC,            /* conn, direction, spi, packets, bytes: counters that moved */
     DP_EVENT_HELD,               /* conn, direction, spi, local, remote, packets, bytes: an SA that an engine before this one left */
     DP_EVENT_GONE,               /* conn, direction, spi: somebody else removed the SA */
-    DP_EVENT_UNREACHABLE,        /* conn: an ICMP error about the outer path; a hint and no more */
     DP_EVENT_COUNTED,            /* conn, direction, packets, bytes: of all SAs that it had and that are gone */
 };
 

@@ -131,7 +131,7 @@ static bool check_event(const struct dp_message *m)
 }
 
 static bool check_say(const struct dp_message *m) { return is_text(m->say.text, sizeof m->say.text); }
-static bool check_reloaded(const struct dp_message *m) { return is_bool(&m->reloaded.done); }
+static bool check_reloaded(const struct dp_message *m) { return is_bool(&m->reloaded.done) && is_bool(&m->reloaded.asked); }
 
 static bool (*const checks[])(const struct dp_message *message) = {
     [DP_MESSAGE_HELLO] = check_hello,

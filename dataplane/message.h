@@ -38,6 +38,7 @@ struct dp_say {
 
 struct dp_reloaded {
     bool done;             /* or else nothing was changed */
+    bool asked;            /* by the engine, for a client; else by a signal */
 };
 
 struct dp_message {

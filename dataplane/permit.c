@@ -10,8 +10,10 @@
 
 enum {
     WINDOW_MAX = 4096,             /* packets; the kernel's own limit */
+    NATT_PORT = 4500,              /* RFC 3947 4 */
     SECONDS_MAX = 2 * 86400,       /* no SA outlives a dead engine for longer */
-    RULES_MAX = 10,
+    GRACE_SECONDS = 60,            /* the kernel's own limit is a net under the engine's */
+    RULES_MAX = 12,
 };
 
 struct question {
@@ -38,12 +40,21 @@ static bool local_given(const struct question *q) { return q->local->addr.family
 static bool path_known(const struct question *q) { return q->scene->local[q->number].family != ADDR_NONE; }
 static bool local_is_path(const struct question *q) { return addr_equal(&q->local->addr, &q->scene->local[q->number]); }
 
+static bool in_udp(uint16_t local, uint16_t remote) { return local == NATT_PORT && remote != 0; }
+
+/* Else a taken-over engine could have this host send UDP from any port of it. */
+static bool ports_fit(const struct question *q)
+{
+    bool plain = q->local->port == 0 && q->remote->port == 0;
+    return plain || (in_udp(q->local->port, q->remote->port) && q->conn->encapsulation != CONF_NO);
+}
+
 /* Encapsulation changes while the SA stays: same addresses, and in UDP before and after. */
 static bool move_in_place(const struct question *q)
 {
     const struct dp_request *r = q->request;
     return addr_equal(&r->to_local.addr, &r->name.local.addr) && addr_equal(&r->to_remote.addr, &r->name.remote.addr) &&
-           r->to_local.port != 0;
+           in_udp(r->to_local.port, r->to_remote.port);
 }
 
 static bool proposal_is(const struct conf_esp_proposal *p, const struct dp_sa *sa)
@@ -75,6 +86,12 @@ static bool lifetime_bounded(const struct question *q)
     return q->request->sa.hard_seconds > 0 && q->request->sa.hard_seconds <= SECONDS_MAX;
 }
 
+/* A configuration that has just shortened it may meet a request of before. */
+static bool lifetime_configured(const struct question *q)
+{
+    return q->request->sa.hard_seconds <= q->conn->sa_lifetime + GRACE_SECONDS;
+}
+
 static bool room_left(const struct question *q)
 {
     return dp_held_count(q->scene->held, q->number, q->request->sa.direction) < DP_HELD_MAX;
@@ -92,6 +109,8 @@ static const struct rule { rule_holds *holds; enum dp_verdict otherwise; const c
     r_algorithm = { algorithm_configured, DP_FORGED, "esp= of this conn has no such algorithm, key length or integrity" },
     r_window = { window_configured, DP_FORGED, "the replay window is not the configured one" },
     r_lifetime = { lifetime_bounded, DP_FORGED, "the lifetime is endless or above two days" },
+    r_life = { lifetime_configured, DP_REFUSED, "the lifetime is longer than salifetime=" },
+    r_ports = { ports_fit, DP_FORGED, "ESP in UDP has port 4500 here, and encapsulation= has to allow it" },
     r_room = { room_left, DP_REFUSED, "this conn has too many SAs already" };
 
 static const struct endpoint *sa_local(const struct dp_request *r) { return &r->sa.local; }
@@ -110,7 +129,7 @@ static const struct permit {
     const struct rule *rules[RULES_MAX];
 } permits[] = {
     [DP_SA_INSTALL] = { sa_conn, sa_local, sa_remote,
-                        { &r_conn, &r_spi, &r_remote, &r_local_given, &r_algorithm, &r_window, &r_lifetime, &r_path, &r_local, &r_room } },
+                        { &r_conn, &r_spi, &r_remote, &r_local_given, &r_ports, &r_algorithm, &r_window, &r_lifetime, &r_path, &r_local, &r_life, &r_room } },
     [DP_SA_REMOVE] = { name_conn, name_local, name_remote, { &r_conn, &r_name_spi, &r_remote, &r_local_given } },
     [DP_SA_MOVE] = { name_conn, name_local, name_remote, { &r_conn, &r_name_spi, &r_remote, &r_local_given, &r_move } },
     [DP_SA_QUERY] = { name_conn, name_local, name_remote, { &r_conn, &r_name_spi, &r_remote, &r_local_given } },

@@ -13,11 +13,15 @@ enum {
     DP_REFUSALS_A_SECOND = 1,
     DP_RELOADS_BURST = 10,     /* of the files; more than somebody in a hurry has patience for */
     DP_RELOADS_A_SECOND = 1,
+    DP_LEVELS_BURST = 10,      /* of the log: each is a word to the supervisor, too, whose channel is not to be filled */
+    DP_LEVELS_A_SECOND = 5,
+    DP_ALIVES_BURST = 4096,    /* all tunnels of a full configuration, some times over */
+    DP_ALIVES_A_SECOND = 64,   /* each may change links and routes, of which every routing program hears */
 };
 
 struct dp_quota {
     struct mono at;
-    uint32_t changes, refusals, reloads; /* left */
+    uint32_t changes, refusals, reloads, levels, alives; /* left */
 };
 
 void dp_quota_begin(struct dp_quota *quota, struct mono now); /* a new engine */
@@ -25,5 +29,7 @@ void dp_quota_begin(struct dp_quota *quota, struct mono now); /* a new engine */
 bool dp_quota_take(struct dp_quota *quota, struct mono now, const struct dp_request *request, enum dp_verdict verdict);
 /* The files are to be read anew. False: not now; root's scripts can ask that often, so that the engine is not to blame. */
 bool dp_quota_take_reload(struct dp_quota *quota, struct mono now);
+/* The log is to have another level. False: not now; as with reloads. */
+bool dp_quota_take_level(struct dp_quota *quota, struct mono now);
 
 #endif

@@ -7,14 +7,29 @@
 
 #include <stdio.h>
 
-enum { LINGER_SECONDS = 10, STRAGGLER_SECONDS = 2, QUIET_SECONDS = 28 };
+enum { HELD_MOST = TUNNEL_CHILDREN_MAX - 2, LINGER_SECONDS = 10, STRAGGLER_SECONDS = 2, QUIET_SECONDS = 28 };
 
-/* An SA that an engine before this one left in the kernel: it goes on carrying traffic until a new pair is up. */
+static void remove_held(struct ike *ike, const struct tunnel *tunnel, const struct dp_event *event)
+{
+    struct dp_request *r = output_request(ike, DP_SA_REMOVE, tunnel->index);
+    r->id = r->id << 1 | (uint32_t)(event->direction == DP_OUT);
+    r->name = (struct dp_sa_name){ .conn = tunnel->index, .direction = event->direction, .local = event->local, .remote = event->remote, .spi = event->spi };
+}
+
+/*
+ * An SA that an engine before this one left in the kernel: it goes on carrying traffic until a new pair is up. That one may
+ * have been taken over and have left as many as there may be: some places are kept for the new pair.
+ */
 static void take_held(struct ike *ike, struct tunnel *tunnel, const struct dp_event *event)
 {
-    struct child *c = child_new(ike, tunnel);
-    if (!c)
+    unsigned held = 0;
+    for (size_t i = 0; i < TUNNEL_CHILDREN_MAX; i++)
+        held += tunnel->child[i].state != CHILD_FREE;
+    struct child *c = held < HELD_MOST ? child_new(ike, tunnel) : NULL;
+    if (!c) {
+        remove_held(ike, tunnel, event);
         return;
+    }
     bool in = event->direction == DP_IN;
     c->state = CHILD_UP;
     c->held = true;
@@ -152,6 +167,9 @@ void child_deleted(struct ike *ike, struct tunnel *tunnel, struct child *c)
 {
     if (c->state == CHILD_INSTALLING)
         forget_quicks(tunnel, c);
+    /* Early, of the other pair of a collision: pluto has taken its policies along, and does not send on the one that is left. */
+    if (c->lost_collision && !mono_is_never(c->delete_at) && c->delete_at.us - ike->now.us > MONO_S(STRAGGLER_SECONDS))
+        child_renew(child_current(tunnel));
     c->state = CHILD_OLD;
     c->delete_at = MONO_NEVER;
     c->remove_at = mono_after(ike->now, MONO_S(LINGER_SECONDS));
@@ -216,10 +234,6 @@ void child_follow(struct ike *ike, struct tunnel *tunnel, struct child *c, const
 
 void child_event(struct ike *ike, struct tunnel *tunnel, const struct dp_event *event)
 {
-    if (event->type == DP_EVENT_UNREACHABLE) {
-        liveness_hint(ike, &ike->peers[tunnel->peer], HINT_UNREACHABLE, "an ICMP error came about its address");
-        return;
-    }
     if (event->type == DP_EVENT_HELD) {
         take_held(ike, tunnel, event);
         return;
@@ -253,7 +267,6 @@ void child_event(struct ike *ike, struct tunnel *tunnel, const struct dp_event *
         break;
     case DP_EVENT_PATH:
     case DP_EVENT_HELD:
-    case DP_EVENT_UNREACHABLE:
     case DP_EVENT_COUNTED:
         break;
     }

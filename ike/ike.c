@@ -183,6 +183,14 @@ void ike_dataplane_event(struct ike *ike, struct mono now, const struct dp_event
         child_event(ike, tunnel, event);
 }
 
+void ike_unreachable(struct ike *ike, struct mono now, const struct addr *headend)
+{
+    ike->now = now;
+    for (size_t p = 0; p < ike->peer_count && !ike->stopping; p++)
+        if (ike->peers[p].conf && addr_equal(&ike->peers[p].remote, headend))
+            liveness_hint(ike, &ike->peers[p], HINT_UNREACHABLE, "an ICMP error came about its address");
+}
+
 void ike_tick(struct ike *ike, struct mono now)
 {
     ike->now = now;

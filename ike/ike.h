@@ -151,6 +151,7 @@ void ike_packet(struct ike *ike, struct mono now, const struct ike_path *path, s
 void ike_command(struct ike *ike, struct mono now, const struct ike_command *command);
 void ike_dataplane_done(struct ike *ike, struct mono now, const struct dp_reply *reply);
 void ike_dataplane_event(struct ike *ike, struct mono now, const struct dp_event *event);
+void ike_unreachable(struct ike *ike, struct mono now, const struct addr *headend);   /* an ICMP error about it: a hint and no more */
 void ike_tick(struct ike *ike, struct mono now);      /* to be called at or after the deadline */
 struct mono ike_deadline(const struct ike *ike);
 bool ike_next_output(struct ike *ike, struct ike_output *output);

@@ -190,7 +190,8 @@ static struct dp_sa *some_sa(struct end *end, struct choices *c)
 
 static void event(struct choices *c)
 {
-    static const uint8_t types[] = { DP_EVENT_TRAFFIC, DP_EVENT_EXPIRE, DP_EVENT_MAPPING, DP_EVENT_GONE, DP_EVENT_UNREACHABLE, DP_EVENT_TRAFFIC,
+    enum { UNREACHABLE }; /* no event of the data plane, but it comes as one does */
+    static const uint8_t types[] = { DP_EVENT_TRAFFIC, DP_EVENT_EXPIRE, DP_EVENT_MAPPING, DP_EVENT_GONE, UNREACHABLE, DP_EVENT_TRAFFIC,
                                      DP_EVENT_COUNTED, DP_EVENT_MAPPING };
     int index = choose_octet(c) & 1;
     struct end *end = &world.ends[index];
@@ -205,7 +206,10 @@ static void event(struct choices *c)
     }
     if (e.type == DP_EVENT_GONE || (e.type == DP_EVENT_EXPIRE && e.hard))
         *sa = (struct dp_sa){ .spi = 0 };
-    ike_dataplane_event(end->ike, world.now, &e);
+    if (e.type == UNREACHABLE)
+        ike_unreachable(end->ike, world.now, &conf_far(ike_conn(end->ike, 0))->addr);
+    else
+        ike_dataplane_event(end->ike, world.now, &e);
     world_drain(index);
 }
 

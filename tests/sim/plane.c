@@ -288,10 +288,11 @@ void plane_tell_held(struct world *w, int end)
     memset(p->alive, 0, sizeof p->alive);
     for (size_t i = 0; i < p->count; i++) {
         const struct dp_sa *sa = &p->sas[i].sa;
-        struct dp_event event = { .type = DP_EVENT_HELD, .conn = sa->conn, .direction = sa->direction, .spi = sa->spi,
-                                  .local = sa->local, .remote = sa->remote };
-        world_dp_event(w, end, &event);
+        const struct dp_event event = { .type = DP_EVENT_HELD, .conn = sa->conn, .direction = sa->direction, .spi = sa->spi, .local = sa->local,
+                                        .remote = sa->remote, .generation = w->ends[end].generation[sa->conn] };
+        ike_dataplane_event(w->ends[end].ike, w->now, &event);
     }
+    world_drain(w, end); /* all are told before anything is asked */
 }
 
 void plane_renew(struct world *w, int end, uint16_t slot)

@@ -159,7 +159,6 @@ static void test_few_probes_beside_quick(void **state)
     (void)state;
     for (int open = 0; open < 2; open++) {
         struct world *w = up(open ? "a death while a Quick Mode is under way" : "a death");
-        struct dp_event unreachable = { .type = DP_EVENT_UNREACHABLE };
         seen.lose[MESSAGE_QM2] = true;
         child_current(tunnel(w))->soft_expired = open;
         peer_drive(w->ends[NEAR].ike, &w->ends[NEAR].ike->peers[0]);
@@ -168,7 +167,7 @@ static void test_few_probes_beside_quick(void **state)
         world_check(w, tunnel_quick_under_way(tunnel(w)) == open && !silent(w));
         w->network.cut = true;
         unsigned before = w->network.kinds[NEAR][MESSAGE_INFO];
-        world_dp_event(w, NEAR, &unreachable);
+        world_unreachable(w, NEAR);
         world_check(w, world_run_until(w, silent, MONO_MS(800)));
         unsigned probes = w->network.kinds[NEAR][MESSAGE_INFO] - before;
         world_check(w, open ? probes == 2 : probes >= 8);

@@ -131,6 +131,35 @@ static void test_second_message_refused(void **state)
     world_free(w);
 }
 
+/* ---- a Delete for the other pair of a collision ---- */
+
+/* pluto, which then has no policy any more that sends on the pair that was kept: that one is replaced. */
+static void test_other_of_a_collision_deleted(void **state)
+{
+    (void)state;
+    struct world *w = up("the headend deletes the other pair of a collision");
+    renew(w, NEAR);
+    renew(w, FAR);
+    world_run(w, MONO_S(10));
+    uint32_t before = world_status(w, NEAR, 0).spi_in;
+    unsigned deleted = 0;
+    for (size_t i = 0; i < TUNNEL_CHILDREN_MAX; i++) {
+        struct child *c = &tunnel(w, FAR)->child[i];
+        if (c->state != CHILD_OLD || !c->lost_collision)
+            continue;
+        info_send_delete_child(w->ends[FAR].ike, peer_sa_best(peer(w, FAR)), c->spi_in);
+        child_remove(w->ends[FAR].ike, tunnel(w, FAR), c);
+        deleted++;
+    }
+    world_drain(w, FAR);
+    world_run(w, MONO_MS(500));
+    world_check(w, deleted == 1 && world_status(w, NEAR, 0).spi_in != before);
+    unsigned quicks = w->network.kinds[NEAR][MESSAGE_QM1] + w->network.kinds[FAR][MESSAGE_QM1];
+    world_run(w, MONO_S(90));
+    world_check(w, world_up(w) && flow_lost(w) == 0 && w->network.kinds[NEAR][MESSAGE_QM1] + w->network.kinds[FAR][MESSAGE_QM1] == quicks);
+    world_free(w);
+}
+
 /* ---- Quick Modes without an answer ---- */
 
 /* The headend answers probes and no Quick Mode: its ISAKMP SA is not given up for that, nor another made each time. */
@@ -270,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_invalid_spi_of_before),
         cmocka_unit_test(test_invalid_spi_of_the_pair),
         cmocka_unit_test(test_second_message_refused),
+        cmocka_unit_test(test_other_of_a_collision_deleted),
         cmocka_unit_test(test_only_probes_are_answered),
         cmocka_unit_test(test_unanswered_do_not_hold_up_the_fifth),
         cmocka_unit_test(test_theirs_never_complete),

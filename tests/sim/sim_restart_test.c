@@ -377,9 +377,35 @@ static void test_mapping_forgotten_midway(void **state)
     }
 }
 
+/* An engine that was taken over leaves as many SAs as it may, with any SPI; the next one brings the tunnel up all the same. */
+static void test_places_taken_by_one_before(void **state)
+{
+    (void)state;
+    for (unsigned outs = 7; outs <= TUNNEL_CHILDREN_MAX; outs++) {
+        struct options o = { .common = ECP, .nat = NAT_STATIC };
+        struct world *w = world_new(&o);
+        snprintf(w->what, sizeof w->what, "%u outgoing SAs are left by an engine before", outs);
+        world_settle(w, MONO_S(60));
+        struct plane *p = &w->ends[NEAR].plane;
+        struct plane_sa out = *plane_newest(w, NEAR, DP_OUT, 0);
+        world_kill(w, NEAR, false);
+        for (unsigned i = 0; i < outs; i++) {
+            out.sa.spi = 0xabc00000U + i;
+            out.added = w->now;
+            p->sas[p->count++] = out;
+        }
+        world_start(w, NEAR);
+        world_check(w, world_run_until(w, world_up, MONO_S(20)));
+        world_run(w, MONO_S(120));
+        world_check(w, world_up(w) && plane_count(w, NEAR, DP_IN, 0) == 1 && plane_count(w, NEAR, DP_OUT, 0) == 1);
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_places_taken_by_one_before),
         cmocka_unit_test(test_every_boundary),
         cmocka_unit_test(test_restart_when_up),
         cmocka_unit_test(test_takeover),

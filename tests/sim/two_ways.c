@@ -96,7 +96,6 @@ void two_ways_cut(struct world *w, bool icmp)
     two_ways_cut_at = w->now;
     w->network.cut = true;
     two_ways_traffic.last_in = mono_after(w->now, w->network.delay_us);
-    struct dp_event event = { .type = DP_EVENT_UNREACHABLE };
     if (icmp)
-        world_dp_event(w, NEAR, &event);
+        world_unreachable(w, NEAR);
 }

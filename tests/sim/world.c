@@ -277,6 +277,12 @@ void world_dp_event(struct world *w, int index, const struct dp_event *event)
     world_drain(w, index);
 }
 
+void world_unreachable(struct world *w, int index)
+{
+    ike_unreachable(w->ends[index].ike, w->now, &w->ends[index].ike->peers[0].remote);
+    world_drain(w, index);
+}
+
 void world_path(struct world *w, int index, const struct addr *local)
 {
     struct end *end = &w->ends[index];

@@ -193,6 +193,7 @@ void world_stop(struct world *w, int end);
 void world_drain(struct world *w, int end);
 void world_inject(struct world *w, int end, const struct ike_path *path, struct bytes datagram);
 void world_dp_event(struct world *w, int end, const struct dp_event *event);
+void world_unreachable(struct world *w, int end);        /* an ICMP error about the other end */
 void world_path(struct world *w, int end, const struct addr *local);   /* the address changed; none: no route */
 uint64_t world_random(struct world *w);
 double world_chance(struct world *w);                    /* 0 .. 1 */

@@ -30,7 +30,8 @@ enum dp_verdict __wrap_dp_server_handle(struct dp_server *server, const struct d
 }
 
 static void on_nothing(void *context) { (void)context; }
-static void on_number(void *context, uint32_t number) { (void)context, (void)number; }
+static unsigned levels;
+static void on_level(void *context, uint32_t level) { (void)context, (void)level, levels++; }
 static void on_ended(void *context) { (void)context, ended++; }
 
 static void on_summary(void *context, uint32_t tunnels, uint32_t up)
@@ -65,7 +66,7 @@ static void new_engine(void)
 static int begin(void **state)
 {
     (void)state;
-    const struct channels_listener listener = { NULL, on_nothing, on_summary, on_number, on_reload, on_ended };
+    const struct channels_listener listener = { NULL, on_nothing, on_summary, on_level, on_reload, on_ended };
     greeted = reloads = ended = summaries = 0;
     verdict = DP_PERMITTED;
     loop = ev_loop_new(EVFLAG_AUTO);
@@ -203,9 +204,47 @@ static void refused_watch(void **state)
     }
 }
 
+/* Cut off, an engine in other hands need not end; then it would have no successor. It is ended in any case, once. */
+static void neither_word_nor_end(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        ended = 0;
+        if (round == 0)
+            assert_int_equal(send(engine[1], "", 0, 0), 0); /* read as the end of the channel */
+        else if (round == 1)
+            assert_int_equal(life_tell(engine[0], LIFE_STOP, 0), 0); /* a word that is not its own */
+        else
+            assert_int_equal(shutdown(engine[round & 1], SHUT_RDWR), 0);
+        spin();
+        assert_int_equal(ended, 1);
+        close(engine[0]);
+        close(engine[1]);
+        spin();
+        assert_int_equal(ended, 1);
+        new_engine();
+        spin();
+        assert_int_equal(ended, 1); /* not its successor */
+    }
+}
+
+/* Each would be a word to the supervisor, whose channel is needed for others. */
+static void levels_without_end(void **state)
+{
+    (void)state;
+    levels = 0;
+    for (int i = 0; i < 5000; i++) {
+        life_tell(engine[0], LIFE_LOG_LEVEL, 5 + (i & 1));
+        ev_run(loop, EVRUN_NOWAIT);
+    }
+    assert_in_range(levels, DP_LEVELS_BURST, DP_LEVELS_BURST + 60);
+    assert_int_equal(ended, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-    const struct CMUnitTest tests[] = { TEST(reloads_without_end), TEST(reloads_unread), TEST(requests), TEST(refused_watch) };
+    const struct CMUnitTest tests[] = { TEST(reloads_without_end), TEST(reloads_unread), TEST(requests), TEST(refused_watch),
+                                        TEST(neither_word_nor_end), TEST(levels_without_end) };
     return cmocka_run_group_tests_name("channels to an engine in somebody else's hands", tests, NULL, NULL);
 }

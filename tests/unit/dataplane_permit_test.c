@@ -30,6 +30,8 @@ static int make_scene(void **state)
         memcpy(conns[i].name, i ? "b" : "a", 2);
         conns[i].end[1].addr = v4(i ? "198.51.100.21" : "198.51.100.11");
         conns[i].replay_window = 128;
+        conns[i].encapsulation = CONF_AUTOMATIC;
+        conns[i].sa_lifetime = 3600;
         conns[i].esp_count = 2;
         conns[i].esp[0] = (struct conf_esp_proposal){ CRYPTO_AES_GCM_16, 256, CRYPTO_HASH_NONE };
         conns[i].esp[1] = (struct conf_esp_proposal){ CRYPTO_AES_CBC, 128, CRYPTO_SHA1 };
@@ -87,7 +89,8 @@ static void what_is_fine(void **state)
     struct dp_request *r = begin(DP_SA_INSTALL);
     r->sa.local.port = r->sa.remote.port = 0;
     expect(DP_PERMITTED, "");
-    r->sa.remote.port = r->sa.local.port = 50000; /* a NAT chose it */
+    r->sa.local.port = 4500;
+    r->sa.remote.port = 50000; /* a NAT chose it */
     expect(DP_PERMITTED, "");
     r->sa.esp_transform = 12;
     r->sa.key_bits = 128;
@@ -126,6 +129,13 @@ static void what_an_engine_never_asks(void **state)
     FORGED(r->sa.replay_window = 5000, "replay window");
     FORGED(r->sa.hard_seconds = 10 * 86400, "two days");
     FORGED(r->sa.hard_seconds = 0, "endless");
+    FORGED(r->sa.local.port = 53, "port 4500 here"); /* this host's own services */
+    FORGED(r->sa.local.port = 500, "port 4500 here");
+    FORGED(r->sa.local.port = 0, "port 4500 here");
+    FORGED(r->sa.remote.port = 0, "port 4500 here");
+    conns[1].encapsulation = CONF_NO;
+    FORGED(r->sa.spi = 0xc0000001, "port 4500 here");
+    conns[1].encapsulation = CONF_AUTOMATIC;
 #undef FORGED
     for (int type = DP_SA_REMOVE; type <= DP_SA_QUERY; type++) {
         begin((enum dp_request_type)type)->name.conn = 9;
@@ -151,6 +161,8 @@ static void moves_change_ports_alone(void **state)
     struct dp_request *r = begin(DP_SA_MOVE);
     r->to_local.port = r->to_remote.port = 0;
     expect(DP_FORGED, "only the ports");
+    begin(DP_SA_MOVE)->to_local.port = 53;
+    expect(DP_FORGED, "only the ports");
 }
 
 static void what_bad_timing_explains(void **state)
@@ -161,6 +173,11 @@ static void what_bad_timing_explains(void **state)
     expect(DP_REFUSED, "not the one that leads to the headend");
     locals[1] = (struct addr){ 0 };
     expect(DP_REFUSED, "no way to the headend");
+    locals[1] = v4("192.0.2.10");
+    begin(DP_SA_INSTALL)->sa.hard_seconds = 3660; /* as the engine asks for */
+    expect(DP_PERMITTED, "");
+    begin(DP_SA_INSTALL)->sa.hard_seconds = 3661; /* salifetime= was longer a moment ago */
+    expect(DP_REFUSED, "longer than salifetime=");
     begin(DP_SA_REMOVE); /* what was installed before the address changed has to go some time */
     expect(DP_PERMITTED, "");
     for (int type = DP_SA_INSTALL; type <= DP_TUNNEL_ALIVE; type++) { /* it crossed a reload */
@@ -220,6 +237,15 @@ static void too_often(void **state)
         assert_true(dp_quota_take(&quota, now, &query, DP_REFUSED));
     dp_quota_begin(&quota, now);
     assert_int_equal(quota.changes, DP_CHANGES_BURST);
+    const struct dp_request alive = { .type = DP_TUNNEL_ALIVE };
+    for (int i = 0; i < DP_ALIVES_BURST; i++)
+        assert_true(dp_quota_take(&quota, now, &alive, DP_PERMITTED));
+    assert_false(dp_quota_take(&quota, now, &alive, DP_PERMITTED));
+    assert_true(dp_quota_take(&quota, now, change, DP_PERMITTED));
+    unsigned levels = 0;
+    for (int i = 0; i < 100000; i++, now.us += 100) /* ten seconds of ten thousand words a second */
+        levels += dp_quota_take_level(&quota, now);
+    assert_in_range(levels, DP_LEVELS_BURST, DP_LEVELS_BURST + 10 * DP_LEVELS_A_SECOND);
 }
 
 /* Somebody in a hurry, a script that does so five times a second for a while, and one that never stops. */
