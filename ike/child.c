@@ -219,8 +219,10 @@ static struct child *free_place(struct ike *ike, struct tunnel *tunnel)
         if (tunnel->child[i].state == CHILD_FREE)
             return &tunnel->child[i];
     struct child *c = spare(tunnel);
-    if (c)
-        child_remove(ike, tunnel, c);
+    if (!c)
+        return NULL;
+    child_remove(ike, tunnel, c);
+    child_none_left(ike, tunnel, "its last SA makes room for a new pair");
     return c;
 }
 

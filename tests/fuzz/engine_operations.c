@@ -188,6 +188,12 @@ static struct dp_sa *some_sa(struct end *end, struct choices *c)
     return &nobody;
 }
 
+static void forget(struct end *end, struct dp_sa *sa)
+{
+    if (sa >= end->held.sas && sa < end->held.sas + end->held.count)
+        (void)dp_held_drop(&end->held, sa);
+}
+
 static void event(struct choices *c)
 {
     enum { UNREACHABLE }; /* no event of the data plane, but it comes as one does */
@@ -205,7 +211,7 @@ static void event(struct choices *c)
             e.remote.addr = addr_v4(0xc6336400U + choose_octet(c));
     }
     if (e.type == DP_EVENT_GONE || (e.type == DP_EVENT_EXPIRE && e.hard))
-        *sa = (struct dp_sa){ .spi = 0 };
+        forget(end, sa);
     if (e.type == UNREACHABLE)
         ike_unreachable(end->ike, world.now, &conf_far(ike_conn(end->ike, 0))->addr);
     else

@@ -69,6 +69,7 @@ static void load(const struct point *p)
         load_ike(p, end);
         world.ends[end].held.sas = world.ends[end].sas;
         world.ends[end].held.counts = world.ends[end].counts;
+        world.ends[end].held.lives = world.ends[end].lives;
     }
 }
 
@@ -82,7 +83,7 @@ static void fresh(struct variant *v)
         end->random = 7 + (uint64_t)i;
         end->conn_count = v->conf[i].count;
         memcpy(end->conns, v->conns[i], sizeof end->conns);
-        end->held = (struct dp_held){ .sas = end->sas, .counts = end->counts, 
+        end->held = (struct dp_held){ .sas = end->sas, .counts = end->counts, .lives = end->lives,
                                         .count = ENGINE_CONNS * 2 * DP_HELD_MAX };
         must(ike_new(&v->ike[i], &v->conf[i], &env, world.now) == 0);
         end->ike = v->ike[i];

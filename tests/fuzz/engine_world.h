@@ -38,6 +38,7 @@ struct end {
     uint64_t random;
     struct dp_sa sas[ENGINE_CONNS * 2 * DP_HELD_MAX];    /* what `held` points to */
     struct dp_count counts[ENGINE_CONNS * 2 * DP_HELD_MAX];
+    uint16_t lives[ENGINE_CONNS * 2];
     struct dp_held held;
     struct conf_conn conns[ENGINE_CONNS];                /* by slot, as the privileged side has them */
     uint32_t generations[ENGINE_CONNS];
