@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Owns what the privileged process may still do: read where its files were found, and the host's settings; take
- * its own folder away; speak netlink. The name service is left to it only if a headend was given by name.
+ * its own folder away; speak netlink. The name service was asked at the start, and not by this process.
  */
 #include "daemon/confine.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/files.h"
 #include "daemon/folder.h"
 
-enum { OTHERS = 6 };
+enum { OTHERS = 3 };
 
 struct paths {
     struct landlock_path row[CONF_FOLDERS_MAX + OTHERS];
@@ -23,15 +22,6 @@ static void add(struct paths *paths, enum landlock_what what, const char *path)
 {
     if (path)
         paths->row[paths->count++] = (struct landlock_path){ what, path };
-}
-
-static bool has_names(const struct conf *conf)
-{
-    for (size_t i = 0; i < conf->count; i++)
-        for (size_t side = 0; side < 2; side++)
-            if (conf->conns[i].end[side].host == CONF_HOST_NAME)
-                return true;
-    return false;
 }
 
 /* The file system root is its own parent. */
@@ -46,12 +36,11 @@ static void parent_of(const char *path, char out[FOLDER_PATH_MAX])
     out[length] = '\0';
 }
 
-int confine_privileged(const struct conf *conf, const char *run, char error[SANDBOX_ERROR_MAX])
+int confine_privileged(const char *run, char error[SANDBOX_ERROR_MAX])
 {
     const char *folders[CONF_FOLDERS_MAX];
-    char parent[FOLDER_PATH_MAX], *resolver = NULL;
+    char parent[FOLDER_PATH_MAX];
     struct paths paths = { .count = 0 };
-    bool names = has_names(conf);
     size_t count = files_folders(folders);
     for (size_t i = 0; i < count; i++)
         add(&paths, LANDLOCK_READ, folders[i]);
@@ -59,12 +48,5 @@ int confine_privileged(const struct conf *conf, const char *run, char error[SAND
     parent_of(run, parent);
     add(&paths, LANDLOCK_REMOVE, run);
     add(&paths, LANDLOCK_REMOVE_FOLDER, parent);
-    if (names) {
-        resolver = realpath("/etc/resolv.conf", NULL);
-        add(&paths, LANDLOCK_READ, "/etc");
-        add(&paths, LANDLOCK_READ, resolver);
-    }
-    int result = sandbox_files(paths.row, paths.count, error);
-    free(resolver);
-    return result < 0 ? -1 : sandbox_enter(names ? SANDBOX_PRIVILEGED_NAMES : SANDBOX_PRIVILEGED, error);
+    return sandbox_files(paths.row, paths.count, error) < 0 ? -1 : sandbox_enter(SANDBOX_PRIVILEGED, error);
 }

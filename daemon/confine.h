@@ -3,10 +3,9 @@
 #ifndef DAEMON_CONFINE_H
 #define DAEMON_CONFINE_H
 
-#include "conf/conf.h"
 #include "daemon/sandbox.h"
 
 /* After capabilities are gone and before any message is read. `run` is the folder of --run. 0, or -1 with `error`. */
-int confine_privileged(const struct conf *conf, const char *run, char error[SANDBOX_ERROR_MAX]);
+int confine_privileged(const char *run, char error[SANDBOX_ERROR_MAX]);
 
 #endif

@@ -52,6 +52,7 @@ bool drop_have_privilege(char error[DROP_ERROR_MAX])
 
 void drop_find_user(struct drop_user *user)
 {
+    static bool told;
     const struct passwd *row = getpwnam("minicpe");
     if (row && row->pw_uid != 0) {
         *user = (struct drop_user){ row->pw_uid, row->pw_gid, "minicpe" };
@@ -60,7 +61,9 @@ void drop_find_user(struct drop_user *user)
     row = getpwnam("nobody");
     *user = row && row->pw_uid != 0 ? (struct drop_user){ row->pw_uid, row->pw_gid, "nobody" }
                                     : (struct drop_user){ 65534, 65534, "nobody" };
-    log_notice("there is no user minicpe: running as nobody; `make install` or the package's sysusers file makes one");
+    if (!told)
+        log_notice("there is no user minicpe: running as nobody; `make install` or the package's sysusers file makes one");
+    told = true;
 }
 
 /* The unit file allows no chroot(), which would cost it a capability and a group of calls: there it is Landlock that hides all files. */

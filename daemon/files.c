@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/settings.h"
+#include "base/log.h"
+#include "daemon/drop.h"
 #include "host/hosts.h"
+#include "host/settings.h"
 
 enum { MESSAGE_MAX = 800 };
 
@@ -165,9 +167,40 @@ static void leave_out_unresolved(struct conf *conf)
     conf->count = kept;
 }
 
+struct asking {
+    struct conf *conf;
+    struct drop_user user;
+};
+
+/* What asks the name service has no secret, no descriptor and no privilege. */
+static bool become_asker(void *context)
+{
+    struct asking *asking = context;
+    char error[DROP_ERROR_MAX];
+    conf_free(asking->conf);
+    drop_descriptors();
+    if (drop_everything(&asking->user, "/", error) == 0)
+        return true;
+    log_error("%s", error);
+    return false;
+}
+
+static bool has_names(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->count; i++)
+        for (size_t side = 0; side < 2; side++)
+            if (conf->conns[i].end[side].host == CONF_HOST_NAME)
+                return true;
+    return false;
+}
+
 static int resolve(const struct options *options, struct conf *conf)
 {
-    if (hosts_resolve(conf) == 0)
+    struct asking asking = { .conf = conf };
+    if (!has_names(conf))
+        return 0;
+    drop_find_user(&asking.user);
+    if (hosts_resolve(conf, become_asker, &asking) == 0)
         return 0;
     remember_unresolved(conf);
     leave_out_unresolved(conf);

@@ -384,7 +384,7 @@ static int start_dataplane(struct privileged *p)
     p->loop = loop_new();
     if (!p->loop)
         return fail("cannot make an event loop");
-    if (confine_privileged(p->conf, p->options->run, error) < 0)
+    if (confine_privileged(p->options->run, error) < 0)
         return fail(error);
     channels_init(&p->channels, p->loop, &(struct channels_listener){ p, on_ready, on_summary, on_log_level, on_reload, on_forged });
     struct dp_server_env env = { .send = channels_send, .context = &p->channels };

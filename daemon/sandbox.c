@@ -37,10 +37,10 @@ enum { MEMORY_CHECKER = false };
 #endif
 
 enum {
-    ENGINE = 1 << SANDBOX_ENGINE, SUPERVISOR = 1 << SANDBOX_SUPERVISOR, PRIVILEGED = 1 << SANDBOX_PRIVILEGED, NAMES = 1 << SANDBOX_PRIVILEGED_NAMES,
-    BOTH = ENGINE | SUPERVISOR, ROOT = PRIVILEGED | NAMES, ALL = BOTH | ROOT,
+    ENGINE = 1 << SANDBOX_ENGINE, SUPERVISOR = 1 << SANDBOX_SUPERVISOR, PRIVILEGED = 1 << SANDBOX_PRIVILEGED,
+    BOTH = ENGINE | SUPERVISOR, ALL = BOTH | PRIVILEGED,
 };
-enum argument_rule { ANY, NOT_EXECUTABLE, PEER_CREDENTIALS, ABORT, FAILS, UNIX, NETLINK, INTERNET, TO_READ };
+enum argument_rule { ANY, NOT_EXECUTABLE, PEER_CREDENTIALS, ABORT, FAILS, UNIX, NETLINK, TO_READ, TO_STDERR };
 
 struct row {
     int call;
@@ -81,7 +81,8 @@ static const struct row table[] = {
     { SCMP_SYS(rt_sigprocmask), ALL, ANY },     /* abort(), whose cause must not look like a forbidden call */
     { SCMP_SYS(gettid), ALL, ANY },
     { SCMP_SYS(tgkill), ALL, ABORT },
-    { SCMP_SYS(rt_sigreturn), ALL, ANY },
+    { SCMP_SYS(writev), ALL, TO_STDERR },       /* the C library's last words, of a heap or a stack that is broken */
+    { SCMP_SYS(rt_sigreturn), SUPERVISOR | PRIVILEGED, ANY }, /* an engine handles no signal */
     { SCMP_SYS(exit_group), ALL, ANY },
     /* the supervisor: engines and their birth, up to the engine's own filter */
     { SCMP_SYS(clone), SUPERVISOR, ANY },
@@ -90,10 +91,10 @@ static const struct row table[] = {
     { SCMP_SYS(rseq), SUPERVISOR, ANY },
     { SCMP_SYS(wait4), SUPERVISOR, ANY },
     { SCMP_SYS(kill), SUPERVISOR, ANY },
-    { SCMP_SYS(poll), SUPERVISOR | NAMES, ANY },
-    { SCMP_SYS(ppoll), SUPERVISOR | NAMES, ANY },
+    { SCMP_SYS(poll), SUPERVISOR, ANY },
+    { SCMP_SYS(ppoll), SUPERVISOR, ANY },
     { SCMP_SYS(pipe2), SUPERVISOR, ANY },
-    { SCMP_SYS(fcntl), SUPERVISOR | ROOT, ANY },
+    { SCMP_SYS(fcntl), SUPERVISOR | PRIVILEGED, ANY },
     { SCMP_SYS(epoll_create1), SUPERVISOR, ANY },
     { SCMP_SYS(epoll_create), SUPERVISOR, ANY },
     { SCMP_SYS(timerfd_create), SUPERVISOR, ANY },
@@ -102,41 +103,34 @@ static const struct row table[] = {
     { SCMP_SYS(mlockall), SUPERVISOR, ANY },
     { SCMP_SYS(exit), SUPERVISOR, ANY },
     /* the privileged process: channels of a new engine, netlink */
-    { SCMP_SYS(socketpair), ROOT, UNIX },
-    { SCMP_SYS(socket), ROOT, NETLINK },
-    { SCMP_SYS(bind), ROOT, ANY },
-    { SCMP_SYS(getsockname), ROOT, ANY },
-    { SCMP_SYS(setsockopt), ROOT, ANY },        /* sizes of buffers, notifications */
+    { SCMP_SYS(socketpair), PRIVILEGED, UNIX },
+    { SCMP_SYS(socket), PRIVILEGED, NETLINK },
+    { SCMP_SYS(bind), PRIVILEGED, ANY },
+    { SCMP_SYS(getsockname), PRIVILEGED, ANY },
+    { SCMP_SYS(setsockopt), PRIVILEGED, ANY },        /* sizes of buffers, notifications */
     /* its files, when they are read anew; what Landlock leaves of them */
-    { SCMP_SYS(open), ROOT, TO_READ },
-    { SCMP_SYS(openat), ROOT, TO_READ },
-    { SCMP_SYS(fstat), ROOT, ANY },
-    { SCMP_SYS(stat), ROOT, ANY },
-    { SCMP_SYS(lstat), ROOT, ANY },
-    { SCMP_SYS(newfstatat), ROOT, ANY },
-    { SCMP_SYS(statx), ROOT, ANY },
-    { SCMP_SYS(lseek), ROOT, ANY },
-    { SCMP_SYS(getdents64), ROOT, ANY },        /* patterns of include */
-    { SCMP_SYS(geteuid), ROOT, ANY },           /* whose the secrets are */
-    { SCMP_SYS(sysinfo), ROOT, ANY },           /* qsort() asks how much memory there is */
+    { SCMP_SYS(open), PRIVILEGED, TO_READ },
+    { SCMP_SYS(openat), PRIVILEGED, TO_READ },
+    { SCMP_SYS(fstat), PRIVILEGED, ANY },
+    { SCMP_SYS(stat), PRIVILEGED, ANY },
+    { SCMP_SYS(lstat), PRIVILEGED, ANY },
+    { SCMP_SYS(newfstatat), PRIVILEGED, ANY },
+    { SCMP_SYS(statx), PRIVILEGED, ANY },
+    { SCMP_SYS(lseek), PRIVILEGED, ANY },
+    { SCMP_SYS(getdents64), PRIVILEGED, ANY },        /* patterns of include */
+    { SCMP_SYS(geteuid), PRIVILEGED, ANY },           /* whose the secrets are */
+    { SCMP_SYS(sysinfo), PRIVILEGED, ANY },           /* qsort() asks how much memory there is */
     /* its end */
-    { SCMP_SYS(wait4), ROOT, ANY },
-    { SCMP_SYS(clock_nanosleep), ROOT, ANY },
-    { SCMP_SYS(nanosleep), ROOT, ANY },
-    { SCMP_SYS(restart_syscall), SUPERVISOR | ROOT, ANY }, /* a wait that was stopped and continued: also a machine that slept */
-    { SCMP_SYS(unlink), ROOT, ANY },
-    { SCMP_SYS(unlinkat), ROOT, ANY },
-    { SCMP_SYS(rmdir), ROOT, ANY },
-    /* where a headend was given by name: the name service */
-    { SCMP_SYS(socket), NAMES, INTERNET },
-    { SCMP_SYS(socket), NAMES, UNIX },
-    { SCMP_SYS(connect), NAMES, ANY },
-    { SCMP_SYS(sendmmsg), NAMES, ANY },
-    { SCMP_SYS(ioctl), NAMES, ANY },            /* how much of an answer is there */
-    { SCMP_SYS(uname), NAMES, ANY },
+    { SCMP_SYS(wait4), PRIVILEGED, ANY },
+    { SCMP_SYS(clock_nanosleep), PRIVILEGED, ANY },
+    { SCMP_SYS(nanosleep), PRIVILEGED, ANY },
+    { SCMP_SYS(restart_syscall), SUPERVISOR | PRIVILEGED, ANY }, /* a wait that was stopped and continued: also a machine that slept */
+    { SCMP_SYS(unlink), PRIVILEGED, ANY },
+    { SCMP_SYS(unlinkat), PRIVILEGED, ANY },
+    { SCMP_SYS(rmdir), PRIVILEGED, ANY },
 };
 
-enum { ROWS = sizeof table / sizeof *table, ROLES = SANDBOX_PRIVILEGED_NAMES + 1, PROGRAM_MAX = 1024,
+enum { ROWS = sizeof table / sizeof *table, ROLES = SANDBOX_PRIVILEGED + 1, PROGRAM_MAX = 1024,
        BUILD_LIMIT = 5 /* seconds */, BUILD_MEMORY = 4 << 20 };
 
 static struct program {
@@ -172,8 +166,8 @@ static int add_row(scmp_filter_ctx filter, const struct row *row)
         return allow_family(filter, row->call, AF_UNIX);
     case NETLINK:
         return allow_family(filter, row->call, AF_NETLINK);
-    case INTERNET:
-        return allow_family(filter, row->call, AF_INET) < 0 ? -EINVAL : allow_family(filter, row->call, AF_INET6);
+    case TO_STDERR:
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, row->call, 1, SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
     case TO_READ:
         return allow_reading(filter, row->call);
     case FAILS:
@@ -199,7 +193,7 @@ static int take_program(scmp_filter_ctx filter, struct program *out)
 
 static int build_filter(enum sandbox_role role, struct program *out)
 {
-    scmp_filter_ctx filter = seccomp_init(1U << role & ROOT ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
+    scmp_filter_ctx filter = seccomp_init(1U << role & PRIVILEGED ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
     int result = filter ? 0 : -ENOMEM;
     for (size_t i = 0; result == 0 && i < ROWS; i++)
         if (table[i].roles & 1U << role && table[i].call >= 0) /* negative: this machine's kernel has no such call */

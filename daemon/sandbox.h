@@ -9,7 +9,6 @@ enum sandbox_role {
     SANDBOX_SUPERVISOR,
     SANDBOX_ENGINE,
     SANDBOX_PRIVILEGED,
-    SANDBOX_PRIVILEGED_NAMES,  /* the same, where names have to be looked up when the files are read anew */
 };
 
 enum { SANDBOX_ERROR_MAX = 256 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the questions to the name service and about our own addresses; both before any chroot. */
+/* Owns what a configuration needs to know of the machine: the addresses of names, and our own. Before any chroot. */
 #include "host/hosts.h"
 
 #include <ifaddrs.h>
@@ -27,43 +27,63 @@ static struct addr addr_of(const struct sockaddr *socket_address)
     return (struct addr){ .family = ADDR_NONE };
 }
 
-/* IPv4 first: that is what the headends speak. */
-static int look_up(const char *name, struct addr *out)
+/* Each name once. */
+static size_t collect(const struct conf *conf, struct name_question *questions)
 {
-    static const int families[] = { AF_INET, AF_INET6 };
-    int error = EAI_NONAME;
-    for (size_t i = 0; i < 2; i++) {
-        struct addrinfo hints = { .ai_family = families[i], .ai_socktype = SOCK_DGRAM }, *found;
-        error = getaddrinfo(name, NULL, &hints, &found);
-        if (error)
-            continue;
-        *out = addr_of(found->ai_addr);
-        freeaddrinfo(found);
-        return 0;
-    }
-    return error;
+    size_t count = 0;
+    for (size_t i = 0; i < conf->count; i++)
+        for (size_t side = 0; side < 2; side++) {
+            const struct conf_end *end = &conf->conns[i].end[side];
+            bool known = end->host != CONF_HOST_NAME;
+            for (size_t k = 0; k < count && !known; k++)
+                known = strcmp(questions[k].name, end->text) == 0;
+            if (!known)
+                questions[count++].name = end->text;
+        }
+    return count;
 }
 
-static bool resolve_end(const struct conf_conn *conn, struct conf_end *end)
+static void say_missing(const char *conn, const struct name_question *q)
+{
+    if (q->silent)
+        log_warning("%s: the name service did not say within %d s which address %s has; write the address instead, or start again when it answers",
+                    conn, (int)HOSTS_SECONDS, q->name);
+    else
+        log_warning("%s: the name %s has no address now (%s); write the address instead, or start again when the name service answers", conn,
+                    q->name, gai_strerror(q->error));
+}
+
+static bool resolve_end(const struct conf_conn *conn, struct conf_end *end, const struct name_question *questions)
 {
     char text[ADDR_TEXT_MAX];
+    const struct name_question *q = questions;
     if (end->host != CONF_HOST_NAME)
         return true;
-    int error = look_up(end->text, &end->addr);
-    if (error)
-        log_warning("%s: the name %s has no address now (%s); write the address instead, or start again when the name service answers",
-                    conn->name, end->text, gai_strerror(error));
+    while (strcmp(q->name, end->text) != 0)
+        q++;
+    end->addr = q->addr;
+    if (q->addr.family == ADDR_NONE)
+        say_missing(conn->name, q);
     else
         log_info("%s: %s is %s until the next start", conn->name, end->text, addr_print(&end->addr, text));
-    return error == 0;
+    return q->addr.family != ADDR_NONE;
 }
 
-size_t hosts_resolve(struct conf *conf)
+size_t hosts_resolve(struct conf *conf, names_become *become, void *context)
 {
     size_t missing = 0;
+    struct name_question *questions = calloc(2 * conf->count + 1, sizeof *questions);
+    if (!questions) {
+        log_error("not enough memory to ask the name service");
+        return conf->count;
+    }
+    size_t count = collect(conf, questions);
+    if (count)
+        names_ask(questions, count, HOSTS_SECONDS, become, context);
     for (size_t i = 0; i < conf->count; i++)
         for (size_t side = 0; side < 2; side++)
-            missing += !resolve_end(&conf->conns[i], &conf->conns[i].end[side]);
+            missing += !resolve_end(&conf->conns[i], &conf->conns[i].end[side], questions);
+    free(questions);
     return missing;
 }
 

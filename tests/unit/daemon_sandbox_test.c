@@ -65,12 +65,29 @@ static void try_supervisor_exec(void) { enter(SANDBOX_SUPERVISOR); syscall(SYS_e
 
 static void give_up(void) { enter(SANDBOX_SUPERVISOR); enter(SANDBOX_ENGINE); abort(); }
 
+/* The C library says so, with a call that it makes for nothing else, and aborts. */
+static void break_the_heap(void)
+{
+    static char block[64];
+    char *volatile nowhere = block + 8;
+    enter(SANDBOX_SUPERVISOR);
+    enter(SANDBOX_ENGINE);
+    free(nowhere);
+}
+
 static void abort_looks_like_abort(void **state)
 {
     (void)state;
-    int status = run_child(give_up);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGABRT);
+#ifdef __SANITIZE_ADDRESS__
+    print_message("no filter in a build with a memory checker\n");
+    skip();
+#endif
+    void (*const ends[])(void) = { give_up, break_the_heap };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        int status = run_child(ends[i]);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+            fail_msg("end %zu: status %x", i, status);
+    }
 }
 
 static void forbidden_calls_end_it(void **state)
@@ -172,10 +189,10 @@ static void refused(long result)
         _exit(1);
 }
 
-static void try_privileged(enum sandbox_role role)
+static void privileged(void)
 {
     char octet;
-    enter(role);
+    enter(SANDBOX_PRIVILEGED);
     int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), file = open("/etc/passwd", O_RDONLY | O_CLOEXEC), pair[2];
     if (netlink < 0 || file < 0 || read(file, &octet, 1) != 1 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
         _exit(2);
@@ -191,21 +208,9 @@ static void try_privileged(enum sandbox_role role)
     refused(socket(AF_PACKET, SOCK_RAW, 0));
     refused(socket(AF_VSOCK, SOCK_STREAM, 0));
     refused(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
-}
-
-static void privileged(void)
-{
-    try_privileged(SANDBOX_PRIVILEGED);
     refused(socket(AF_INET, SOCK_DGRAM, 0));
     refused(socket(AF_INET6, SOCK_STREAM, 0));
     refused(socket(AF_UNIX, SOCK_DGRAM, 0));
-}
-
-static void privileged_with_names(void)
-{
-    try_privileged(SANDBOX_PRIVILEGED_NAMES);
-    if (socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0)
-        _exit(3);
 }
 
 static void the_privileged_process_speaks_netlink_alone(void **state)
@@ -216,7 +221,6 @@ static void the_privileged_process_speaks_netlink_alone(void **state)
     skip();
 #endif
     assert_int_equal(run_child(privileged), 0);
-    assert_int_equal(run_child(privileged_with_names), 0);
 }
 
 /* ---- files ---- */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the processes that ask the name service. Entry point: names_ask. The C library's resolver waits up to 20 s for each
+ * name that a server does not answer, and parses what anybody may send it: so each name is asked by a child that has
+ * nothing to lose, at most AT_ONCE of them at a time, and all together have a limit.
+ * Invariants: when names_ask returns no child is left; an answer is believed only in its shape.
+ */
+#include "host/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 64, NAME_MAX_LENGTH = 255 };
+
+struct answer {
+    int error;
+    struct addr addr;
+};
+
+struct asker {
+    pid_t pid;
+    int pipe;
+    struct name_question *question;
+};
+
+/* ---- the child ---- */
+
+static struct addr address_in(const struct sockaddr *from)
+{
+    union { struct sockaddr_in v4; struct sockaddr_in6 v6; } copy;
+    memcpy(&copy, from, from->sa_family == AF_INET ? sizeof copy.v4 : sizeof copy.v6);
+    return from->sa_family == AF_INET ? addr_from_bytes(bytes_of(&copy.v4.sin_addr, 4)) : addr_from_bytes(bytes_of(&copy.v6.sin6_addr, 16));
+}
+
+static bool has_none_of_that_family(int error) { return error == EAI_NONAME || error == EAI_NODATA || error == EAI_ADDRFAMILY; }
+
+static struct answer look_up(const char *name)
+{
+    static const int families[] = { AF_INET, AF_INET6 };
+    struct answer answer = { .error = EAI_NONAME };
+    for (size_t i = 0; i < 2 && has_none_of_that_family(answer.error); i++) {
+        struct addrinfo hints = { .ai_family = families[i], .ai_socktype = SOCK_DGRAM }, *found;
+        answer.error = getaddrinfo(name, NULL, &hints, &found);
+        if (answer.error)
+            continue;
+        answer.addr = address_in(found->ai_addr);
+        freeaddrinfo(found);
+    }
+    return answer;
+}
+
+static _Noreturn void ask(const char *text, int out, unsigned seconds, names_become *become, void *context)
+{
+    char name[NAME_MAX_LENGTH + 1];
+    struct answer answer = { .error = EAI_SYSTEM };
+    snprintf(name, sizeof name, "%s", text); /* where it is from goes with the configuration */
+    alarm(seconds + 1);                      /* should the parent not be there to end it */
+    if (dup2(out, STDOUT_FILENO) < 0)
+        _exit(1);
+    if (!become || become(context))
+        answer = look_up(name);
+    _exit(write(STDOUT_FILENO, &answer, sizeof answer) != (ssize_t)sizeof answer);
+}
+
+/* ---- the parent ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool begin(struct asker *asker, struct name_question *question, unsigned seconds, names_become *become, void *context)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        ask(question->name, ends[1], seconds, become, context);
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return false;
+    }
+    *asker = (struct asker){ pid, ends[0], question };
+    return true;
+}
+
+static void end(struct asker *asker)
+{
+    kill(asker->pid, SIGKILL);
+    while (waitpid(asker->pid, NULL, 0) < 0 && errno == EINTR) { }
+    close(asker->pipe);
+}
+
+/* Of the shape that it must have, be the child in whose hands it may. */
+static bool is_answer(const struct answer *answer, ssize_t length)
+{
+    if (length != (ssize_t)sizeof *answer)
+        return false;
+    return answer->error ? answer->error < 0 : (answer->addr.family == ADDR_V4 || answer->addr.family == ADDR_V6) && !addr_is_unspecified(&answer->addr);
+}
+
+static void take(struct asker *asker)
+{
+    struct answer answer;
+    struct name_question *q = asker->question;
+    ssize_t length = read(asker->pipe, &answer, sizeof answer);
+    q->silent = false;
+    q->error = is_answer(&answer, length) ? answer.error : EAI_FAIL;
+    if (q->error == 0)
+        q->addr = answer.addr;
+    end(asker);
+}
+
+/* Fills the free places; how many are in use then. */
+static size_t begin_more(struct asker *askers, size_t used, struct name_question **next, const struct name_question *last, unsigned seconds,
+                         names_become *become, void *context)
+{
+    while (used < AT_ONCE && *next < last) {
+        struct name_question *q = (*next)++;
+        if (begin(&askers[used], q, seconds, become, context)) {
+            used++;
+            continue;
+        }
+        q->error = EAI_MEMORY;
+        q->silent = false;
+    }
+    return used;
+}
+
+static size_t take_answers(struct asker *askers, size_t used, int64_t wait)
+{
+    struct pollfd watched[AT_ONCE];
+    for (size_t i = 0; i < used; i++)
+        watched[i] = (struct pollfd){ .fd = askers[i].pipe, .events = POLLIN };
+    if (poll(watched, used, (int)wait) <= 0)
+        return used;
+    size_t left = 0;
+    for (size_t i = 0; i < used; i++) {
+        if (watched[i].revents)
+            take(&askers[i]);
+        else
+            askers[left++] = askers[i];
+    }
+    return left;
+}
+
+void names_ask(struct name_question *questions, size_t count, unsigned seconds, names_become *become, void *context)
+{
+    struct asker askers[AT_ONCE];
+    struct name_question *next = questions;
+    int64_t until = now_ms() + (int64_t)seconds * 1000;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        questions[i].addr = (struct addr){ .family = ADDR_NONE };
+        questions[i].error = EAI_AGAIN;
+        questions[i].silent = true;
+    }
+    for (int64_t left = until - now_ms(); left > 0; left = until - now_ms()) {
+        used = begin_more(askers, used, &next, questions + count, seconds, become, context);
+        if (used == 0)
+            break;
+        used = take_answers(askers, used, left);
+    }
+    while (used > 0)
+        end(&askers[--used]);
+}
