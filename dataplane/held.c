@@ -68,6 +68,8 @@ struct dp_sa *dp_held_find_kernel(const struct dp_held *held, const struct addr 
     return NULL;
 }
 
+static bool has_conn(const struct dp_held *held, uint16_t conn) { return conn < held->count / DP_HELD_MAX / 2; }
+
 static uint16_t *lives_of(const struct dp_held *held, uint16_t conn, uint8_t direction)
 {
     return &held->lives[2U * conn + (direction == DP_OUT)];
@@ -75,12 +77,12 @@ static uint16_t *lives_of(const struct dp_held *held, uint16_t conn, uint8_t dir
 
 size_t dp_held_count(const struct dp_held *held, uint16_t conn, uint8_t direction)
 {
-    return conn < held->count / (2 * DP_HELD_MAX) ? *lives_of(held, conn, direction) : 0;
+    return has_conn(held, conn) ? *lives_of(held, conn, direction) : 0;
 }
 
 bool dp_held_add(struct dp_held *held, const struct dp_sa *sa)
 {
-    if (sa->conn >= held->count / (2 * DP_HELD_MAX))
+    if (!has_conn(held, sa->conn))
         return false;
     for (size_t i = 0; i < held->count; i++)
         if (!held->sas[i].spi) {

@@ -226,8 +226,8 @@ static void ignore(void *context, const struct nlmsghdr *message)
 
 void server_forget_notifications(struct dp_server *s)
 {
-    struct netlink *const all[] = { &s->xfrm_events, &s->route_events, &s->clamp_events };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    struct netlink *const all[] = { &s->xfrm_events, &s->route_events, &s->clamp_events, NULL };
+    for (size_t i = 0; all[i]; i++)
         for (unsigned k = 0; k < FORGET_MOST && all[i]->fd >= 0; k++)
             if (netlink_drain(all[i], ignore, s) != NETLINK_MORE)
                 break;

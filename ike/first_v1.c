@@ -61,16 +61,17 @@ static int64_t epoch_now(const struct ike *ike)
  */
 static struct first_offer *place(struct ike *ike, const struct peer *peer)
 {
-    struct first_offer *mine[OFFERS_MAX], *others[OFFERS_MAX];
-    struct first_offer *oldest = NULL;
+    struct first_offer *mine[OFFERS_MAX] = { NULL }, *others[OFFERS_MAX] = { NULL }, *oldest = NULL;
     uint32_t m = 0, o = 0;
     for (size_t i = 0; i < OFFERS_MAX; i++) {
         struct first_offer *f = &ike->offers[i];
         if (!f->used)
             return f;
         bool own = f->peer == peer->index;
-        if (!f->proven)
-            *(own ? &mine[m++] : &others[o++]) = f;
+        if (!f->proven && own)
+            mine[m++] = f;
+        else if (!f->proven)
+            others[o++] = f;
         else if (own && (!oldest || f->proven_at.us < oldest->proven_at.us))
             oldest = f;
     }

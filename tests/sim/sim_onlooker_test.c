@@ -162,7 +162,7 @@ static void test_forged_beginnings_take_no_place(void **state)
 /* ---- the same message another way ---- */
 
 static struct {
-    uint8_t to;                 /* the end that gets it on port 500, too */
+    int to;                     /* the end that gets it on port 500, too */
     unsigned passed;
 } passer;
 
@@ -182,7 +182,7 @@ static void pass_on(struct world *w, const struct datagram *d, struct fate *fate
 static void test_passed_on_to_port_500(void **state)
 {
     (void)state;
-    for (uint8_t to = NEAR; to < ENDS; to++) {
+    for (int to = NEAR; to < ENDS; to++) {
         struct options o = { .common = ECP, .nat = NAT_STATIC };
         struct world *w = world_new(&o);
         snprintf(w->what, sizeof w->what, "what goes to 4500 comes on 500 before, %s", to == NEAR ? "here" : "there");
