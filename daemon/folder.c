@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns /run/minicpe (or another folder named by --run). The socket gets its group by the file system group of
+ * Owns /run/minicpe (or another folder named by --run), by a lock on it. Entry points: folder_take, folder_listen,
+ * folder_remove. The socket gets its group by the file system group of
  * the process, which needs no more than CAP_SETGID.
  */
 #include "daemon/folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,7 +20,7 @@
 
 #include "daemon/control.h"
 
-enum { BACKLOG = 16 };
+enum { BACKLOG = 16, TAKE_LIMIT_MS = 3000, TAKE_PAUSE_MS = 20 };
 
 static int failed(char error[FOLDER_ERROR_MAX], const char *path, const char *what)
 {
@@ -46,7 +49,7 @@ void folder_put_empty(const char *path, char *out, size_t size)
     snprintf(out, size, "%s/empty", path);
 }
 
-int folder_make(const char *path, char error[FOLDER_ERROR_MAX])
+static int make(const char *path, char error[FOLDER_ERROR_MAX])
 {
     char empty[FOLDER_PATH_MAX];
     if (path[0] != '/' || strlen(path) + sizeof "/control" > FOLDER_PATH_MAX) {
@@ -75,6 +78,51 @@ static bool is_alive(const struct sockaddr_un *address)
     return alive;
 }
 
+static int say_alive(const struct sockaddr_un *address, char error[FOLDER_ERROR_MAX])
+{
+    snprintf(error, FOLDER_ERROR_MAX, "minicpe is already running (%s answers): stop it first, or give this one another --run folder",
+             address->sun_path);
+    return -1;
+}
+
+/* Locked, and still what the path leads to: the one before may have taken it away. The descriptor, -1 with EWOULDBLOCK or another cause. */
+static int lock(const char *path)
+{
+    struct stat mine, there;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (locked && fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+        return fd;
+    int kept = locked ? ENOENT : errno;
+    close(fd);
+    errno = kept;
+    return -1;
+}
+
+int folder_take(const char *path, char error[FOLDER_ERROR_MAX])
+{
+    for (unsigned waited = 0;; waited += TAKE_PAUSE_MS) {
+        if (make(path, error) < 0)
+            return -1;
+        struct sockaddr_un address = address_of(path);
+        int fd = lock(path);
+        if (fd >= 0)
+            return fd;
+        if (errno != EWOULDBLOCK && errno != ENOENT)
+            return failed(error, path, "cannot lock this folder");
+        if (errno == EWOULDBLOCK && is_alive(&address))
+            return say_alive(&address, error);
+        if (waited >= TAKE_LIMIT_MS) {
+            snprintf(error, FOLDER_ERROR_MAX, "%s: another minicpe that starts or ends has this folder; wait until it is gone, or give this one another "
+                     "--run folder", path);
+            return -1;
+        }
+        usleep(TAKE_PAUSE_MS * 1000);
+    }
+}
+
 static int bind_as(int fd, const struct sockaddr_un *address, gid_t group)
 {
     mode_t mask = umask(0117);
@@ -90,11 +138,8 @@ static int bind_as(int fd, const struct sockaddr_un *address, gid_t group)
 int folder_listen(const char *path, gid_t group, char error[FOLDER_ERROR_MAX])
 {
     struct sockaddr_un address = address_of(path);
-    if (is_alive(&address)) {
-        snprintf(error, FOLDER_ERROR_MAX, "minicpe is already running (%s answers): stop it first, or give this one another --run folder",
-                 address.sun_path);
-        return -1;
-    }
+    if (is_alive(&address))
+        return say_alive(&address, error);
     unlink(address.sun_path);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

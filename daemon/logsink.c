@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Owns standard error, and the connection to the journal where standard error is the journal anyway: a datagram
- * then, with fields to search by. It never blocks; what the journal does not take goes to standard error, with the <N>
- * prefix of sd-daemon(3). Each process has its own state and writes a line by one system call, so lines of the three
+ * then, with fields to search by. It never blocks, nor does standard error once logsink_never_block was called; what the
+ * journal does not take goes there, with the <N> prefix of sd-daemon(3). Each process has its own state and writes a line by one system call, so lines of the three
  * processes never mix. Repeated lines are folded and floods are cut, since what an attacker sends may cause lines.
  */
 #include "daemon/logsink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,9 @@ enum { LINE_BYTES = 1200 };
 static enum logsink_form the_form = LOGSINK_FILE;
 static struct logsink_gate the_gate = { .tokens = LOGSINK_BURST };
 static int the_journal = -1;
+static bool stderr_is_socket; /* which has to be told with each line that we do not wait */
+static bool was_cut;          /* a line was not taken whole: the next one begins anew */
+static unsigned unread;       /* lines that nobody read in time */
 
 static void fill_tokens(struct logsink_gate *gate, int64_t now)
 {
@@ -162,15 +166,32 @@ static bool put_journal(enum log_level level, const struct log_about *about, con
     return length && send(the_journal, text, length, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length;
 }
 
+/* False: whoever reads it is behind. Nobody can be told when it is gone. */
+static bool put_stderr(enum log_level level, const struct log_about *about, const char *line)
+{
+    char text[LINE_BYTES + 1] = "\n";
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    size_t length = 1 + logsink_format(the_form, level, about, now.tv_sec, line, text + 1, LINE_BYTES), skip = !was_cut;
+    ssize_t written = stderr_is_socket ? send(STDERR_FILENO, text + skip, length - skip, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                       : write(STDERR_FILENO, text + skip, length - skip);
+    if (written < 0)
+        return errno != EAGAIN;
+    was_cut = (size_t)written < length - skip;
+    return !was_cut;
+}
+
 static void put_line(enum log_level level, const struct log_about *about, const char *line)
 {
-    char text[LINE_BYTES];
+    char words[LOGSINK_BEFORE_MAX];
     if (put_journal(level, about, line))
         return;
-    size_t length = logsink_format(the_form, level, about, time(NULL), line, text, sizeof text);
-    /* Nobody can be told when standard error is gone. */
-    ssize_t written = write(STDERR_FILENO, text, length);
-    (void)written;
+    if (unread) {
+        snprintf(words, sizeof words, "%u lines were lost: whatever reads them was behind", unread);
+        unread = put_stderr(LOG_LEVEL_WARNING, NULL, words) ? 0 : unread;
+    }
+    if (unread || !put_stderr(level, about, line))
+        unread++;
 }
 
 static void sink(enum log_level level, const struct log_about *about, const char *line)
@@ -211,6 +232,26 @@ int logsink_connect(const char *path)
         close(the_journal);
     the_journal = fd;
     return 0;
+}
+
+/* An open file of our own: the flag on the one that we were given would be the shell's, too. */
+static void reopen_stderr(void)
+{
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return; /* a pipe without a reader fails at once anyway */
+    dup2(fd, STDERR_FILENO);
+    close(fd);
+}
+
+void logsink_never_block(void)
+{
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) < 0)
+        return;
+    stderr_is_socket = S_ISSOCK(status.st_mode);
+    if (S_ISFIFO(status.st_mode) || isatty(STDERR_FILENO))
+        reopen_stderr();
 }
 
 void logsink_open(enum log_level most)

@@ -23,6 +23,11 @@ enum logsink_form {
  * base/log. To be called before any chroot and fork: the processes share the connection.
  */
 void logsink_open(enum log_level most);
+/*
+ * From here on a line that standard error (a pipe, terminal or socket) does not take at once is lost, and counted for the next
+ * one that it takes: who does not read the log must not stop the tunnels. Before any fork.
+ */
+void logsink_never_block(void);
 /* To the journal's socket for lines with fields. 0, or -1 with errno; then lines go to standard error as before. */
 int logsink_connect(const char *path);
 

@@ -46,6 +46,7 @@ struct privileged {
     pid_t supervisor;
     int supervisor_channel;
     int signals;               /* see signals.h */
+    int folder;                /* see folder_take */
     ev_io watch_supervisor, watch_signals, watch_server[DP_SERVER_FDS];
     ev_timer server_timer, goodbye;
     ev_prepare before_wait;
@@ -316,6 +317,7 @@ static int fork_supervisor(struct privileged *p, struct supervisor_hold *hold, c
     p->supervisor = p->signals < 0 ? -1 : fork();
     if (p->supervisor == 0) {
         close(p->signals);
+        close(p->folder);
         close(pair[0]);
         hold->parent = pair[1];
         be_supervisor(p, hold, user);
@@ -339,7 +341,8 @@ static int start_supervisor(struct privileged *p)
     if (open_sockets(p, &hold) < 0)
         return -1;
     drop_find_user(&user);
-    if (folder_make(p->options->run, error) < 0 || (hold.control = folder_listen(p->options->run, user.gid, error)) < 0) {
+    p->folder = folder_take(p->options->run, error);
+    if (p->folder < 0 || (hold.control = folder_listen(p->options->run, user.gid, error)) < 0) {
         udp_close(&hold.udp);
         return fail(error);
     }
@@ -436,6 +439,7 @@ int privileged_run(const struct options *options)
         return EXIT_FAILURE;
     }
     drop_standard_streams();
+    logsink_never_block();
     look_at_host(p.conf);
     int result = start_supervisor(&p) < 0 ? EXIT_FAILURE : run(&p);
     conf_free(p.conf);

@@ -14,8 +14,17 @@ static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 
 enum { COUNT = sizeof numbers / sizeof *numbers };
 
+static void hold(sigset_t *set)
+{
+    sigemptyset(set);
+    for (size_t i = 0; i < COUNT; i++)
+        sigaddset(set, numbers[i]);
+    sigprocmask(SIG_BLOCK, set, NULL);
+}
+
 /*
- * Where SIGCHLD is ignored no status of a child is ever heard; a blocked SIGALRM ends nothing (sandbox.c). A log that
+ * The first process of a container gets no signal that it neither handles nor holds: what comes during the start would be
+ * lost. Where SIGCHLD is ignored no status of a child is ever heard; a blocked SIGALRM ends nothing (sandbox.c). A log that
  * reaches the limit of a file's size loses its lines, and must not end the daemon.
  */
 void signals_begin(void)
@@ -28,15 +37,14 @@ void signals_begin(void)
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGALRM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
+    if (getpid() == 1)
+        hold(&set);
 }
 
 int signals_hold(void)
 {
     sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < COUNT; i++)
-        sigaddset(&set, numbers[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    hold(&set);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 

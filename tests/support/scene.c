@@ -98,7 +98,8 @@ int scene_setup(void **state)
         free(scene);
         return 0;
     }
-    if (folder_make(scene->folder, error) < 0 || (scene->listener = folder_listen(scene->folder, getegid(), error)) < 0) {
+    scene->lock = folder_take(scene->folder, error);
+    if (scene->lock < 0 || (scene->listener = folder_listen(scene->folder, getegid(), error)) < 0) {
         print_error("%s\n", error);
         free(scene);
         return -1;
@@ -122,6 +123,7 @@ int scene_teardown(void **state)
     close(scene->listener);
     events_free(scene->events);
     folder_remove(scene->folder);
+    close(scene->lock);
     struct stat status;
     int left = stat(scene->folder, &status) == 0;
     free(scene);

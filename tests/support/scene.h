@@ -18,7 +18,7 @@ struct scene {
     struct ev_loop *loop;
     struct clients *clients;
     struct clients_source source;
-    int listener;
+    int listener, lock;
     unsigned refreshes, commands;
     bool slow;                 /* counters never come */
     size_t last_index;

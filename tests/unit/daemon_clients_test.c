@@ -195,9 +195,57 @@ static void a_living_daemon_is_not_replaced(void **state)
     char error[FOLDER_ERROR_MAX];
     assert_int_equal(folder_listen(scene->folder, getegid(), error), -1);
     assert_non_null(strstr(error, "already running"));
-    assert_int_equal(folder_make("relative", error), -1);
+    assert_int_equal(folder_take(scene->folder, error), -1);
+    assert_non_null(strstr(error, "already running"));
+    assert_int_equal(folder_take("relative", error), -1);
     assert_non_null(strstr(error, "starts with /"));
-    assert_int_equal(folder_make("/tmp", error), -1); /* others can write to it */
+    assert_int_equal(folder_take("/tmp", error), -1); /* others can write to it */
+}
+
+static char successor_folder[64];
+
+/* What it has is not taken from it by one before that ends meanwhile. 0, or what went wrong. */
+static int take_as_successor(void)
+{
+    char error[FOLDER_ERROR_MAX], path[FOLDER_PATH_MAX];
+    int fd = folder_take(successor_folder, error), listener = fd < 0 ? -1 : folder_listen(successor_folder, getegid(), error);
+    if (listener < 0)
+        return strstr(error, "starts or ends") ? 2 : 1;
+    usleep(200000);
+    snprintf(path, sizeof path, "%s/control", successor_folder);
+    int result = access(path, F_OK) == 0 ? 0 : 3;
+    folder_remove(successor_folder);
+    return result;
+}
+
+/* One that ends, one that was killed with a child that lives on, and one that neither answers nor goes. */
+static void a_folder_has_one_owner(void **state)
+{
+    (void)scene_of(state);
+    char error[FOLDER_ERROR_MAX];
+    snprintf(successor_folder, sizeof successor_folder, "/tmp/minicpe-folder-test.%d", (int)getpid());
+    for (int kind = 0; kind < 3; kind++) {
+        int before = folder_take(successor_folder, error), status = -1;
+        assert_true(before >= 0);
+        pid_t child = fork();
+        if (child == 0) {
+            close(before);
+            _exit(take_as_successor());
+        }
+        usleep(100000);
+        assert_int_equal(waitpid(child, &status, WNOHANG), 0); /* it waits */
+        if (kind == 0)
+            folder_remove(successor_folder);
+        if (kind < 2)
+            close(before);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, kind == 2 ? 2 << 8 : 0);
+        if (kind == 2) {
+            folder_remove(successor_folder);
+            close(before);
+        }
+        assert_int_equal(access(successor_folder, F_OK), -1);
+    }
 }
 
 int main(void)
@@ -206,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_and_one),   TEST(wrong_lengths_end_it), TEST(wrong_headers_are_told),   TEST(only_root_changes),
         TEST(slow_and_gone), TEST(too_many), TEST(one_user_beside_others),             TEST(counters_that_never_come), TEST(a_living_daemon_is_not_replaced),
+        TEST(a_folder_has_one_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,9 @@
 
 #include "tests/support/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -108,6 +110,68 @@ static void journal(void **state)
     log_open(NULL, LOG_LEVEL_INFO);
 }
 
+/* ---- nobody reads ---- */
+
+static double ms_since(const struct timespec *from)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - from->tv_sec) * 1e3 + (double)(now.tv_nsec - from->tv_nsec) / 1e6;
+}
+
+/* Fills it with lines until one is lost, reads all, and has another said. What came at the end of it. */
+static void fill_and_read(int out, int in, char *said, size_t size)
+{
+    static char line[1000];
+    int kept = dup(STDERR_FILENO);
+    struct timespec from;
+    dup2(out, STDERR_FILENO);
+    logsink_never_block();
+    logsink_open(LOG_LEVEL_DEBUG);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    memset(line, 'x', sizeof line - 1);
+    for (int i = 0; i < 25; i++) /* fewer than the limit for all lines */
+        log_info("%d %s", i, line);
+    bool quick = ms_since(&from) < 1000;
+    fcntl(in, F_SETFL, O_NONBLOCK);
+    while (read(in, said, size - 1) > 0) { }
+    log_info("the last one");
+    usleep(20000); /* a terminal hands it on in its own time */
+    ssize_t length = read(in, said, size - 1);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    log_open(NULL, LOG_LEVEL_INFO);
+    assert_true(quick);
+    assert_true(length > 0);
+    said[length] = '\0';
+}
+
+static void a_reader_that_stops(void **state)
+{
+    (void)state;
+    static char said[1 << 16];
+    int ends[3][2];
+    assert_int_equal(pipe(ends[0]), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[1]), 0);
+    ends[2][0] = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(ends[2][0] >= 0 && grantpt(ends[2][0]) == 0 && unlockpt(ends[2][0]) == 0);
+    ends[2][1] = open(ptsname(ends[2][0]), O_RDWR | O_NOCTTY);
+    fcntl(ends[0][1], F_SETPIPE_SZ, 4096);
+    int small = 4096;
+    setsockopt(ends[1][1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    for (int i = 0; i < 3; i++) {
+        fill_and_read(ends[i][1], ends[i][0], said, sizeof said);
+        const char *lost = strstr(said, " lines were lost: whatever reads them was behind");
+        assert_non_null(lost);
+        assert_non_null(strstr(lost, "the last one"));
+        int flags = fcntl(ends[i][1], F_GETFL);
+        assert_false(flags & O_NONBLOCK); /* the one that we were given is as it was */
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+    logsink_never_block(); /* of what standard error is now */
+}
+
 /* What each notice is worth: nothing that a peer can repeat at will is an error, no change of state is hidden at `warning`. */
 static void severities(void **state)
 {
@@ -190,7 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms),     cmocka_unit_test(repeats_fold), cmocka_unit_test(floods_are_cut),
         cmocka_unit_test(readiness), cmocka_unit_test(no_manager), cmocka_unit_test(folded_lines_make_room),
-        cmocka_unit_test(journal), cmocka_unit_test(severities),
+        cmocka_unit_test(journal), cmocka_unit_test(a_reader_that_stops), cmocka_unit_test(severities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "tests/support/test.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,6 +51,42 @@ static void have_children(void)
         _exit(3);
 }
 
+/* It has its numbers anew, and is the first process there. */
+static int in_new_numbers(void)
+{
+    int ready[2], go[2], status = -1;
+    if (unshare(CLONE_NEWPID) < 0 || pipe(ready) < 0 || pipe(go) < 0)
+        return 77;
+    pid_t first = fork();
+    if (first == 0) {
+        char octet;
+        if (getpid() != 1)
+            _exit(2);
+        signals_begin();
+        if (write(ready[1], "", 1) != 1 || read(go[0], &octet, 1) != 1)
+            _exit(3);
+        int fd = signals_hold();
+        _exit(fd >= 0 && signals_next(fd) == SIGTERM && signals_next(fd) == 0 ? 0 : 4);
+    }
+    char octet;
+    if (first < 0 || read(ready[0], &octet, 1) != 1 || kill(first, SIGTERM) < 0 || write(go[1], "", 1) != 1)
+        return 5;
+    return waitpid(first, &status, 0) == first && WIFEXITED(status) ? WEXITSTATUS(status) : 6;
+}
+
+static void leave_with_numbers(void) { _exit(in_new_numbers()); }
+
+static void nothing_is_lost_by_a_containers_first_process(void **state)
+{
+    (void)state;
+    int status = run_child(leave_with_numbers);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("no PID namespace can be made here\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 static void take_signals(void)
 {
     as_left_by_others();
@@ -93,7 +130,7 @@ static void file_size_limit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(file_size_limit),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_lost_by_a_containers_first_process), cmocka_unit_test(file_size_limit),
         cmocka_unit_test(begins_afresh), cmocka_unit_test(are_read) };
     return cmocka_run_group_tests_name("the daemon's signals", tests, NULL, NULL);
 }
