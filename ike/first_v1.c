@@ -30,11 +30,14 @@ enum {
     ANSWERS_A_SECOND = 100,        /* per headend, to offers that are remembered */
     OFFERS_A_SECOND = 20,          /* per headend, that are new: each may displace one */
     REPEATS_A_SECOND = 20,         /* per headend, to either, beyond these: to what came before */
+    MARKS_ROW = 8,
     MARK_TIMES = 3, MARK_ANSWERED_MOST = 3, /* in a mark: 1 came, 2 and 3 answered once and twice; the rest is of the cookie */
     COOKIE_SLOT = 31, COOKIE_EPOCH = 5, /* in the cookie's first octet: the offer's place, and a bit that tells the epoch */
     EXPONENTIATIONS_A_SECOND = 10, /* per headend */
     PROVEN_MOST = 2,               /* offers of one headend that others do not displace */
 };
+
+_Static_assert(MARKS_MAX % MARKS_ROW == 0, "whole rows");
 
 static bool cookie_for(const struct ike *ike, const struct peer *peer, const struct ike_path *path, const uint8_t cookie_i[WIRE_COOKIE],
                        const struct first_offer *offer, int64_t epoch, uint8_t out[WIRE_COOKIE])
@@ -139,23 +142,31 @@ static void no_common_proposal(struct ike *ike, struct peer *peer, const struct 
     info_send_clear_error(ike, peer, path, header, IANA_NOTIFY_NO_PROPOSAL_CHOSEN);
 }
 
-/* Its place in either table of marks, and what is kept there of the rest of it; never 0, which is an empty place. */
+/* Its place in either table of marks, and what is kept of the rest of it in that of answered ones; never 0, which is an empty place. */
 static unsigned mark_place(const uint8_t cookie_i[WIRE_COOKIE]) { return (unsigned)(cookie_i[0] << 8 | cookie_i[1]); }
 static uint16_t mark_name(const uint8_t cookie_i[WIRE_COOKIE]) { return (uint16_t)(cookie_i[2] << 8 | cookie_i[3] | 1); }
 
-/* A message that got no answer came with this cookie before. Twice is enough, lest a recorded one be answered for ever. */
+/*
+ * A message that got no answer came with this cookie before. Twice is enough, lest a recorded one be answered for ever. The
+ * marks are in rows, the newest first: in a flood of 20,000 a second one of 250 is gone after a second.
+ */
 static bool came_before(struct ike *ike, struct peer *peer, const uint8_t cookie_i[WIRE_COOKIE])
 {
-    uint16_t *mark = &ike->first_marks[mark_place(cookie_i)];
-    uint16_t name = mark_name(cookie_i) & ~MARK_TIMES;
-    if ((*mark & MARK_TIMES) == 0 || (*mark & ~MARK_TIMES) != name) {
-        *mark = name | 1;
-        return false;
+    uint32_t *row = &ike->first_marks[mark_place(cookie_i) / MARKS_ROW * MARKS_ROW], name;
+    memcpy(&name, cookie_i + 2, sizeof name);
+    name &= ~(uint32_t)MARK_TIMES;
+    for (size_t i = 0; i < MARKS_ROW; i++) {
+        if ((row[i] & MARK_TIMES) == 0 || (row[i] & ~(uint32_t)MARK_TIMES) != name)
+            continue;
+        bool answered_enough = (row[i] & MARK_TIMES) == MARK_ANSWERED_MOST;
+        if (answered_enough || !bucket_take(&peer->limits.repeats, ike->now, REPEATS_A_SECOND, REPEATS_A_SECOND))
+            return false;
+        row[i]++;
+        return true;
     }
-    if ((*mark & MARK_TIMES) == MARK_ANSWERED_MOST || !bucket_take(&peer->limits.repeats, ike->now, REPEATS_A_SECOND, REPEATS_A_SECOND))
-        return false;
-    (*mark)++;
-    return true;
+    memmove(row + 1, row, (MARKS_ROW - 1) * sizeof *row);
+    row[0] = name | 1;
+    return false;
 }
 
 /* The remembered offer, or a place for a new one. NULL: too many come. */

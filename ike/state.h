@@ -226,7 +226,8 @@ struct ike {
     size_t peer_count;                     /* places that were ever used */
     struct tunnel *tunnels;                /* by slot */
     struct first_offer offers[OFFERS_MAX];
-    uint16_t first_marks[MARKS_MAX], first_answered[ANSWERED_MAX]; /* see first_v1.c */
+    uint32_t first_marks[MARKS_MAX];       /* see first_v1.c */
+    uint16_t first_answered[ANSWERED_MAX];
     uint8_t cookie_secret[DIGEST];
     uint32_t serial, request_id;
     bool stopping, quiet;                  /* quiet: nobody reads notices for the debug log */

@@ -137,7 +137,7 @@ static void what_comes_again_is_answered(void **state)
         assert_int_equal(answered(numbered(own)), 1); /* the answer may be lost */
         assert_int_equal(answered(numbered(own)), 0);
     }
-    assert_in_range(again, 75, 99);            /* by reckoning 86 */
+    assert_in_range(again, 99, 100); /* of ten thousand others in between, eight in one row push a mark out */
 }
 
 /* One that somebody recorded, as often as can be; and forged ones that all come twice. */
