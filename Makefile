@@ -81,6 +81,8 @@ WRAP_conf_faults_test := $(foreach f,calloc realloc strdup strndup open fstat re
 WRAP_daemon_faults_test := $(foreach f,calloc realloc accept4 send recv getsockopt,-Wl$(comma)--wrap=$f)
 # The data plane's server, which would need a kernel.
 WRAP_daemon_channels_test := $(foreach f,greet handle,-Wl$(comma)--wrap=dp_server_$f)
+# An engine in somebody else's hands, and a system that has no pipe left.
+WRAP_daemon_supervisor_test := $(foreach f,engine_run pipe2,-Wl$(comma)--wrap=$f)
 # What the data plane needs of memory and of netlink.
 WRAP_dataplane_faults_test := $(foreach f,calloc sendto recvmsg,-Wl$(comma)--wrap=$f)
 
