@@ -213,7 +213,7 @@ static void event(struct choices *c)
     if (e.type == DP_EVENT_GONE || (e.type == DP_EVENT_EXPIRE && e.hard))
         forget(end, sa);
     if (e.type == UNREACHABLE)
-        ike_unreachable(end->ike, world.now, &conf_far(ike_conn(end->ike, 0))->addr);
+        ike_unreachable(end->ike, world.now, &end->ike->peers[0].remote);
     else
         ike_dataplane_event(end->ike, world.now, &e);
     world_drain(index);

@@ -18,7 +18,7 @@ FUZZ_LINK_control := -lev -lcrypto
 FUZZ_LINK_netlink := -lmnl
 FUZZ_LINK_server := -lmnl
 # The kernel's side of netlink is played by the harness (kernel.c).
-FUZZ_WRAP := $(foreach f,socket bind getsockname setsockopt sendto recvmsg recv close,-Wl$(comma)--wrap=$f)
+FUZZ_WRAP := $(foreach f,socket bind getsockname setsockopt sendto recvmsg recv close usleep,-Wl$(comma)--wrap=$f)
 FUZZ_WRAP_control := -Wl,--wrap=getsockopt
 FUZZ_WRAP_netlink := $(FUZZ_WRAP)
 FUZZ_WRAP_server := $(FUZZ_WRAP)

@@ -54,7 +54,7 @@ static struct conf_conn conn_of(uint8_t variant, size_t index)
 {
     struct conf_conn c = {
         .local = 0, .autostart = CONF_AUTO_START, .esp = { { CRYPTO_AES_GCM_16, 256, CRYPTO_HASH_NONE }, { CRYPTO_AES_CBC, 128, CRYPTO_SHA2_256 } },
-        .esp_count = 2, .ike = { { CRYPTO_AES_CBC, 256, CRYPTO_SHA2_384, 5 } }, .ike_count = 1, .replay_window = 128, .mark_set = true,
+        .esp_count = 2, .sa_lifetime = 3600, .ike = { { CRYPTO_AES_CBC, 256, CRYPTO_SHA2_384, 5 } }, .ike_count = 1, .replay_window = 128, .mark_set = true,
         .mark_in = 5 + (uint32_t)index, .mark_in_mask = UINT32_MAX, .mark_out = 5 + (uint32_t)index, .mark_out_mask = UINT32_MAX,
         .vti_routing = variant > 0, .unreachable_route = variant > 1, .clamp_mss = variant > 2, .link_signal = (enum conf_link_signal)(variant % 3),
         .metric = variant == 3 ? (uint32_t)index : 0, .encapsulation = CONF_AUTOMATIC,
