@@ -128,6 +128,8 @@ static void test_other_ends_and_algorithms(void **state)
     TRY(DP_FORGED, r.sa.hard_seconds = UINT32_MAX);
     TRY(DP_FORGED, r.sa.direction = 2);
     TRY(DP_FORGED, r.sa.local.port = 0);                      /* half of ESP in UDP */
+    TRY(DP_FORGED, r.sa.local.port = 53);                     /* this host's own services */
+    TRY(DP_REFUSED, r.sa.hard_seconds = 86400);               /* longer than salifetime= */
     TRY(DP_FORGED, r.sa.local.addr.family = 77);
     TRY(DP_STALE, r.generation = 1);                          /* another configuration's moment */
     TRY(DP_FORGED, r.type = 0);
@@ -166,6 +168,9 @@ static void test_other_tunnels_sas(void **state)
     r = named(DP_SA_MOVE, 0, 0x1000, DP_IN);
     r.to_local.port = r.to_remote.port = 0;
     attempt("a move out of UDP", &r, DP_FORGED, false);
+    r.to_local.port = 53;
+    r.to_remote.port = 4500;
+    attempt("a move to another port of this host", &r, DP_FORGED, false);
 }
 
 static void test_too_many(void **state)

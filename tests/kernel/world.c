@@ -83,7 +83,7 @@ void prefix_set(struct prefix *out, const char *text) { assert_true(prefix_parse
 static void conn_make(struct side *side, const char *far)
 {
     struct conf_conn *c = &side->conn;
-    *c = (struct conf_conn){ .local = 0, .esp_count = 2, .replay_window = 128, .mark_set = true, .encapsulation = CONF_AUTOMATIC };
+    *c = (struct conf_conn){ .local = 0, .esp_count = 2, .replay_window = 128, .sa_lifetime = 3600, .mark_set = true, .encapsulation = CONF_AUTOMATIC };
     snprintf(c->name, sizeof c->name, "oracle-tunnel-1");
     c->end[0].host = CONF_HOST_DEFAULTROUTE;
     c->end[1].host = CONF_HOST_ADDRESS;
