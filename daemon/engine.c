@@ -336,6 +336,14 @@ static void watch(struct engine *engine, ev_io *watcher, int fd, void (*callback
     ev_io_start(engine->loop, watcher);
 }
 
+/* One that is full tells as much. */
+static void on_sign(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop, (void)events;
+    const struct engine *engine = timer->data;
+    (void)!write(engine->hold->sign, "", 1);
+}
+
 static int start_loop(struct engine *engine)
 {
     engine_control_source(engine);
@@ -351,6 +359,10 @@ static int start_loop(struct engine *engine)
         watch(engine, &engine->udp[i], engine->hold->udp.socket[i].fd, on_datagram);
     if (engine->hold->icmp >= 0)
         watch(engine, &engine->icmp, engine->hold->icmp, on_icmp);
+    ev_timer_init(&engine->sign, on_sign, 0, ENGINE_SIGN_SECONDS);
+    engine->sign.data = engine;
+    if (engine->hold->sign >= 0)
+        ev_timer_start(engine->loop, &engine->sign);
     engine->clients = clients_new(engine->loop, engine->hold->control, &engine->source);
     return engine->clients ? 0 : -1;
 }

@@ -11,7 +11,10 @@ struct engine_hold {
     int control;               /* listening control socket */
     struct udp_set udp;
     int icmp;                  /* raw, for destination unreachable; -1: none */
+    int sign;                  /* non-blocking: an octet each ENGINE_SIGN_SECONDS says that the loop turns; -1: nobody looks */
 };
+
+enum { ENGINE_SIGN_SECONDS = 2 };
 
 enum engine_exit {
     ENGINE_STOPPED = 0,        /* as asked */

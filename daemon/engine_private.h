@@ -25,6 +25,7 @@ struct engine {
     struct clients_source source;
     ev_io udp[UDP_SOCKETS_MAX], icmp, dataplane, life, timer;
     struct mono armed;         /* what the timer is set to */
+    ev_timer sign;
     bool blocked;              /* the data-plane channel is full; `waiting` goes first */
     struct dp_request waiting;
     uint32_t queries;          /* counters asked for and not yet told */

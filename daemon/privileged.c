@@ -335,7 +335,7 @@ static int start_supervisor(struct privileged *p)
 {
     char error[FOLDER_ERROR_MAX];
     struct drop_user user;
-    struct supervisor_hold hold = { .udp.count = 0, .icmp = icmp_open() };
+    struct supervisor_hold hold = { .udp.count = 0, .icmp = icmp_open(), .patience_ms = SUPERVISOR_PATIENCE_MS };
     if (hold.icmp < 0)
         log_debug("no socket for ICMP errors (%s): a headend's death is noticed a little later", strerror(errno));
     if (open_sockets(p, &hold) < 0)

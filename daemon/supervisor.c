@@ -2,7 +2,7 @@
 /*
  * Owns the sockets' lives, so that the kernel goes on decapsulating ESP in UDP while there is no engine. It
  * never reads them: nothing from the network can reach it. An engine's end is seen by the pipe whose write
- * end only that engine holds. When the privileged process goes, everything goes.
+ * end only that engine holds; and that it stands still, by no octet coming through it. When the privileged process goes, everything goes.
  */
 #include "daemon/supervisor.h"
 
@@ -21,7 +21,7 @@
 #include "daemon/life.h"
 #include "daemon/sandbox.h"
 
-enum { BACK_OFF_FIRST_MS = 100, BACK_OFF_MOST_MS = 30000, GOOD_LIFE_MS = 60000 };
+enum { BACK_OFF_FIRST_MS = 100, BACK_OFF_MOST_MS = 30000, GOOD_LIFE_MS = 60000, LOOKS = 4, SIGNS_AT_ONCE = 64 };
 
 struct child {
     pid_t pid;
@@ -68,17 +68,18 @@ static int get_channels(const struct supervisor_hold *hold, uint32_t number, int
     return got > 0 && message.type == LIFE_ENGINE_CHANNELS && channels[0] >= 0 && channels[1] >= 0 ? 0 : -1;
 }
 
-static _Noreturn void be_engine(const struct supervisor_hold *hold, const int channels[LIFE_DESCRIPTORS])
+static _Noreturn void be_engine(const struct supervisor_hold *hold, const int channels[LIFE_DESCRIPTORS], int sign)
 {
     close(hold->parent);
-    struct engine_hold engine = { .life = channels[0], .dataplane = channels[1], .control = hold->control, .udp = hold->udp, .icmp = hold->icmp };
+    struct engine_hold engine = { .life = channels[0], .dataplane = channels[1], .control = hold->control, .udp = hold->udp, .icmp = hold->icmp,
+                                  .sign = sign };
     _exit(engine_run(&engine));
 }
 
 static int give_birth(const struct supervisor_hold *hold, const int channels[LIFE_DESCRIPTORS], struct child *child)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
         int kept = errno;
         close(channels[0]);
         close(channels[1]);
@@ -90,7 +91,7 @@ static int give_birth(const struct supervisor_hold *hold, const int channels[LIF
     child->pid = fork();
     if (child->pid == 0) {
         close(ends[0]);
-        be_engine(hold, channels);
+        be_engine(hold, channels, ends[1]);
     }
     close(ends[1]);
     close(channels[0]);
@@ -100,7 +101,7 @@ static int give_birth(const struct supervisor_hold *hold, const int channels[LIF
     return child->pid < 0 ? -1 : 0;
 }
 
-enum news { NEWS_NONE, NEWS_DESCRIPTOR, NEWS_END_ENGINE, NEWS_PARENT_GONE };
+enum news { NEWS_NONE, NEWS_DESCRIPTOR, NEWS_END_ENGINE, NEWS_PARENT_GONE, NEWS_STILL };
 
 static enum news take_parents_word(const struct supervisor_hold *hold)
 {
@@ -140,6 +141,31 @@ static bool parent_gone_within(const struct supervisor_hold *hold, int64_t wait)
     return news == NEWS_PARENT_GONE;
 }
 
+/* False: the pipe has no other end any more. */
+static bool take_signs(int pipe)
+{
+    char signs[SIGNS_AT_ONCE];
+    return read(pipe, signs, sizeof signs) != 0;
+}
+
+/*
+ * Until the engine is to end or has ended. The patience is in several looks: a machine that was stopped finds the first of them
+ * overdue when it goes on, and the engine, which was stopped as well, answers the next.
+ */
+static enum news watch_engine(const struct supervisor_hold *hold, const struct child *child)
+{
+    for (unsigned missed = 0; missed < LOOKS;) {
+        enum news news = wait_for_news(hold, child->pipe, hold->patience_ms / LOOKS);
+        if (news == NEWS_NONE)
+            missed++;
+        else if (news == NEWS_DESCRIPTOR && take_signs(child->pipe))
+            missed = 0;
+        else
+            return news;
+    }
+    return NEWS_STILL;
+}
+
 static void tell_death(int status, int64_t wait)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == ENGINE_ORPHANED)
@@ -166,7 +192,9 @@ static bool one_engine(const struct supervisor_hold *hold, uint32_t number, int6
         log_error("cannot start an engine: %s; trying again in %.1f s", strerror(errno), (double)*wait / 1000);
         return parent_gone_within(hold, *wait);
     }
-    enum news news = wait_for_news(hold, child.pipe, -1);
+    enum news news = watch_engine(hold, &child);
+    if (news == NEWS_STILL)
+        log_error("the engine gave no sign of life for %d s: it is ended", hold->patience_ms / 1000);
     kill(child.pid, SIGKILL); /* also where the pipe ended: it may have been closed by an engine that lives on; a dying one keeps its status */
     while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) { }
     close(child.pipe);

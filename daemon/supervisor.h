@@ -12,7 +12,10 @@ struct supervisor_hold {
     int control;               /* listening control socket */
     struct udp_set udp;
     int icmp;                  /* -1: none */
+    int patience_ms;           /* an engine that gives no sign of life for so long is ended */
 };
+
+enum { SUPERVISOR_PATIENCE_MS = 20000 };
 
 /* Waits before the next engine, in milliseconds, after one that ran for `lived`; `before`: the last wait. */
 int64_t supervisor_back_off(int64_t before, int64_t lived);

@@ -49,6 +49,23 @@ for signal in KILL SEGV; do
 	check "SIG$signal: traffic through both tunnels after it" flows_both
 done
 
+# One that stands still is as good as dead, and noticed after 20 s.
+roles || bail "not three processes before SIGSTOP"
+before=$(begun)
+spis=$(ip -n cpe xfrm state | grep -o 'spi 0x[0-9a-f]*' | sort | xargs)
+flows_start 7000 0.005
+sleep 2
+kill -STOP "$engine"
+if wait_for 30 new_engine; then ok "SIGSTOP: a new engine after $waited s"; else not_ok "SIGSTOP: no new engine in 30 s"; fi
+if wait_for 20 new_sas; then ok "SIGSTOP: renegotiated after $waited s"; else not_ok "SIGSTOP: no new SAs in 20 s"; fi
+flows_end
+if [ "$flows_lost" -le "$((baseline + flows_sent / 200))" ] && [ "$flows_sent" -ge 14000 ]; then
+	ok "SIGSTOP to the engine: $flows_lost of $flows_sent packets lost, the renegotiation included"
+else
+	not_ok "SIGSTOP to the engine: $flows_lost of $flows_sent packets lost (baseline $baseline)"
+fi
+grep -q 'no sign of life for 20 s' "$cpe_log" || not_ok "SIGSTOP: the log does not say why"
+
 cpe_stop
 
 # ---- the deaths of the others ----

@@ -100,7 +100,7 @@ static void a_late_word(void **state)
     assert_int_equal(life_pair(pair), 0);
     pid_t child = fork();
     if (child == 0) {
-        struct supervisor_hold hold = { .parent = pair[1], .control = -1, .icmp = -1 };
+        struct supervisor_hold hold = { .parent = pair[1], .control = -1, .icmp = -1, .patience_ms = SUPERVISOR_PATIENCE_MS };
         close(pair[0]);
         char error[SANDBOX_ERROR_MAX];
         if (sandbox_prepare(error) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

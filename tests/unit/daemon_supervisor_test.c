@@ -19,12 +19,13 @@
 #include "daemon/life.h"
 #include "daemon/sandbox.h"
 
-enum { PATIENCE_MS = 5000, BIRTHS = 5, LIFE = 0, DATA = 1 };
+enum { PATIENCE_MS = 5000, SIGN_MS = 100, STILL_MS = 800, BIRTHS = 5, LIFE = 0, DATA = 1 };
 
 static struct shared {
     pid_t engine;              /* the last one that was born */
     bool deaf;                 /* engines close what tells of their end, and live on */
     bool no_pipes;             /* pipe2() fails */
+    bool still;                /* engines give no sign of life */
 } *shared;
 
 static int parent;             /* our end of the supervisor's channel */
@@ -38,8 +39,9 @@ int __wrap_engine_run(const struct engine_hold *hold)
     for (int fd = 3; shared->deaf && fd < 64; fd++)
         if (fd != hold->life && fd != hold->dataplane)
             close(fd);
-    for (;;)
-        poll(NULL, 0, -1);
+    for (;; poll(NULL, 0, SIGN_MS))
+        if (!shared->still)
+            (void)!write(hold->sign, "", 1);
 }
 
 int __real_pipe2(int ends[2], int flags);
@@ -122,7 +124,7 @@ static int begin(void **state)
         return -1;
     supervisor = fork();
     if (supervisor == 0) {
-        struct supervisor_hold hold = { .parent = pair[1], .control = -1, .udp.count = 0, .icmp = -1 };
+        struct supervisor_hold hold = { .parent = pair[1], .control = -1, .udp.count = 0, .icmp = -1, .patience_ms = STILL_MS };
         close(pair[0]);
         _exit(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? 9 : supervisor_run(&hold));
     }
@@ -210,6 +212,45 @@ static void births_that_fail_keep_nothing(void **state)
     drop_channels();
 }
 
+/* As long as it gives signs of life it lives; then it has a successor, whatever it stands in. */
+static void an_engine_that_stands_still(void **state)
+{
+    (void)state;
+    for (int stopped = 0; stopped < 2; stopped++) {
+        pid_t before = shared->engine;
+        give_channels();
+        pid_t engine = await_engine(before);
+        usleep(3 * STILL_MS * 1000);
+        assert_int_equal(kill(engine, 0), 0);
+        if (stopped)
+            kill(engine, SIGSTOP);
+        shared->still = true;
+        assert_true(is_gone(engine));
+        shared->still = false;
+        drop_channels();
+    }
+    give_channels();
+    await_engine(0);
+    drop_channels();
+}
+
+/* The whole machine, or a person with ctrl-Z: nobody's patience is over for that. */
+static void all_that_are_stopped_go_on(void **state)
+{
+    (void)state;
+    give_channels();
+    pid_t engine = await_engine(0);
+    kill(supervisor, SIGSTOP);
+    kill(engine, SIGSTOP);
+    usleep(2 * STILL_MS * 1000);
+    kill(supervisor, SIGCONT);
+    usleep(20000);
+    kill(engine, SIGCONT);
+    usleep(2 * STILL_MS * 1000);
+    assert_int_equal(kill(engine, 0), 0);
+    drop_channels();
+}
+
 static void waits_grow(void **state)
 {
     (void)state;
@@ -225,7 +266,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(an_engine_that_dies_has_a_successor), TEST(an_engine_that_hides_its_death), TEST(an_engine_that_is_to_end),
-        TEST(births_that_fail_keep_nothing), cmocka_unit_test(waits_grow),
+        TEST(births_that_fail_keep_nothing), TEST(an_engine_that_stands_still), TEST(all_that_are_stopped_go_on), cmocka_unit_test(waits_grow),
     };
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return shared == MAP_FAILED ? EXIT_FAILURE : cmocka_run_group_tests_name("the supervisor", tests, NULL, NULL);
