@@ -143,7 +143,7 @@ static void no_common_proposal(struct ike *ike, struct peer *peer, const struct 
 }
 
 /* Its place in either table of marks, and what is kept of the rest of it in that of answered ones; never 0, which is an empty place. */
-static unsigned mark_place(const uint8_t cookie_i[WIRE_COOKIE]) { return (unsigned)(cookie_i[0] << 8 | cookie_i[1]); }
+static size_t mark_place(const uint8_t cookie_i[WIRE_COOKIE]) { return (size_t)(cookie_i[0] << 8 | cookie_i[1]); }
 static uint16_t mark_name(const uint8_t cookie_i[WIRE_COOKIE]) { return (uint16_t)(cookie_i[2] << 8 | cookie_i[3] | 1); }
 
 /*

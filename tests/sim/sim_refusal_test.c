@@ -54,7 +54,8 @@ static void tell(struct world *w, uint16_t type, uint32_t spi)
     struct isakmp_sa *sa = peer_sa_best(peer(w, FAR));
     uint8_t memory[16];
     struct writer body = writer_of(memory, sizeof memory);
-    struct forge f = { .sa = sa, .exchange = IANA_EXCHANGE_INFORMATIONAL, .message_id = message_id++, .hash = HASH_1 };
+    struct forge f = { .sa = sa, .exchange = IANA_EXCHANGE_INFORMATIONAL, .message_id = message_id, .hash = HASH_1 };
+    message_id++;
     writer_u32(&body, IANA_DOI_IPSEC);
     writer_u8(&body, IANA_PROTOCOL_ESP);
     writer_u8(&body, spi ? 4 : 0);

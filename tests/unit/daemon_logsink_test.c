@@ -158,7 +158,7 @@ static void a_reader_that_stops(void **state)
     ends[2][1] = open(ptsname(ends[2][0]), O_RDWR | O_NOCTTY);
     fcntl(ends[0][1], F_SETPIPE_SZ, 4096);
     int small = 4096;
-    setsockopt(ends[1][1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    assert_int_equal(setsockopt(ends[1][1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
     for (int i = 0; i < 3; i++) {
         fill_and_read(ends[i][1], ends[i][0], said, sizeof said);
         const char *lost = strstr(said, " lines were lost: whatever reads them was behind");

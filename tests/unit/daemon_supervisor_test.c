@@ -19,7 +19,7 @@
 #include "daemon/life.h"
 #include "daemon/sandbox.h"
 
-enum { PATIENCE_MS = 5000, SIGN_MS = 100, STILL_MS = 800, BIRTHS = 5, LIFE = 0, DATA = 1 };
+enum { PATIENCE_MS = 20000, SIGN_MS = 100, STILL_MS = 2000, BIRTHS = 3, LIFE = 0, DATA = 1 };
 
 static struct shared {
     pid_t engine;              /* the last one that was born */

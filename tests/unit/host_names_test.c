@@ -50,10 +50,10 @@ static size_t put_address(uint8_t *m, size_t at, unsigned type)
 /* By the first letter of the name: good, six (IPv6 alone), none, broken (its server is), mute. */
 static size_t answer(uint8_t *m, size_t length)
 {
-    size_t end = question_end(m, length);
+    size_t stop = question_end(m, length);
     char first = (char)m[DNS_HEADER + 1];
-    unsigned type = end ? m[end - 3] : 0;
-    if (!end || first == 'm')
+    unsigned type = stop ? m[stop - 3] : 0;
+    if (!stop || first == 'm')
         return 0;
     m[2] = 0x81;
     m[3] = 0x80;
@@ -63,8 +63,8 @@ static size_t answer(uint8_t *m, size_t length)
     else if (first == 'b')
         m[3] |= 2;
     else if ((first == 'g' && type == TYPE_A) || (first == 's' && type == TYPE_AAAA))
-        return put_address(m, end, type);
-    return end;
+        return put_address(m, stop, type);
+    return stop;
 }
 
 static _Noreturn void serve(int fd)
