@@ -11,7 +11,9 @@
 #include <grp.h>
 #include <malloc.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -115,6 +117,25 @@ int drop_everything(const struct drop_user *user, const char *root, char error[D
     }
     drop_dumps(); /* a change of user may have reset it */
     return 0;
+}
+
+/* The real and the saved user stay root: nobody of that user can signal or trace this process meanwhile. */
+void drop_kill(const struct drop_user *user, pid_t process)
+{
+    const uid_t same = (uid_t)-1, own = geteuid();
+    if (kill(process, SIGKILL) == 0 || errno != EPERM)
+        return;
+    if (setresuid(same, user->uid, same) == 0)
+        (void)kill(process, SIGKILL);
+    if (setresuid(same, own, same) < 0)
+        abort(); /* cannot be: it is the real user */
+    drop_dumps(); /* the change may have reset it */
+}
+
+void drop_forking(void)
+{
+    static const struct rlimit none;
+    setrlimit(RLIMIT_NPROC, &none);
 }
 
 int drop_to_net_admin(char error[DROP_ERROR_MAX])

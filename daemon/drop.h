@@ -20,6 +20,10 @@ bool drop_have_privilege(char error[DROP_ERROR_MAX]);
 void drop_find_user(struct drop_user *user);
 /* The supervisor's and engines' state: that user, `root` as the whole file system where chroot() is allowed, no capability, none to be had again. */
 int drop_everything(const struct drop_user *user, const char *root, char error[DROP_ERROR_MAX]);
+/* Ends a child that has become that user: root alone, without CAP_KILL (the unit file leaves none), may not. */
+void drop_kill(const struct drop_user *user, pid_t process);
+/* No process comes of this one, once it is not root's any more. */
+void drop_forking(void);
 /* The privileged process's state: user root, CAP_NET_ADMIN alone. */
 int drop_to_net_admin(char error[DROP_ERROR_MAX]);
 /* Closes what the starter left open besides standard input, output and error, which lead nowhere if it had closed them. */

@@ -179,10 +179,17 @@ static bool become_asker(void *context)
     char error[DROP_ERROR_MAX];
     conf_free(asking->conf);
     drop_descriptors();
+    drop_forking();
     if (drop_everything(&asking->user, "/", error) == 0)
         return true;
     log_error("%s", error);
     return false;
+}
+
+static void end_asker(void *context, pid_t process)
+{
+    const struct asking *asking = context;
+    drop_kill(&asking->user, process);
 }
 
 static bool has_names(const struct conf *conf)
@@ -197,10 +204,11 @@ static bool has_names(const struct conf *conf)
 static int resolve(const struct options *options, struct conf *conf)
 {
     struct asking asking = { .conf = conf };
+    const struct names_asker asker = { become_asker, end_asker, &asking };
     if (!has_names(conf))
         return 0;
     drop_find_user(&asking.user);
-    if (hosts_resolve(conf, become_asker, &asking) == 0)
+    if (hosts_resolve(conf, &asker) == 0)
         return 0;
     remember_unresolved(conf);
     leave_out_unresolved(conf);

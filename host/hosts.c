@@ -69,7 +69,7 @@ static bool resolve_end(const struct conf_conn *conn, struct conf_end *end, cons
     return q->addr.family != ADDR_NONE;
 }
 
-size_t hosts_resolve(struct conf *conf, names_become *become, void *context)
+size_t hosts_resolve(struct conf *conf, const struct names_asker *asker)
 {
     size_t missing = 0;
     struct name_question *questions = calloc(2 * conf->count + 1, sizeof *questions);
@@ -79,7 +79,7 @@ size_t hosts_resolve(struct conf *conf, names_become *become, void *context)
     }
     size_t count = collect(conf, questions);
     if (count)
-        names_ask(questions, count, HOSTS_SECONDS, become, context);
+        names_ask(questions, count, HOSTS_SECONDS, asker);
     for (size_t i = 0; i < conf->count; i++)
         for (size_t side = 0; side < 2; side++)
             missing += !resolve_end(&conf->conns[i], &conf->conns[i].end[side], questions);

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -59,16 +60,18 @@ static struct answer look_up(const char *name)
     return answer;
 }
 
-static _Noreturn void ask(const char *text, int out, unsigned seconds, names_become *become, void *context)
+static _Noreturn void ask(const char *text, int out, unsigned seconds, const struct names_asker *asker)
 {
     char name[NAME_MAX_LENGTH + 1];
     struct answer answer = { .error = EAI_SYSTEM };
     snprintf(name, sizeof name, "%s", text); /* where it is from goes with the configuration */
-    alarm(seconds + 1);                      /* should the parent not be there to end it */
+    alarm(seconds + 1);                      /* should nobody be there to end it */
     if (dup2(out, STDOUT_FILENO) < 0)
         _exit(1);
-    if (!become || become(context))
+    if (asker->become(asker->context)) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* not before: a change of user resets it */
         answer = look_up(name);
+    }
     _exit(write(STDOUT_FILENO, &answer, sizeof answer) != (ssize_t)sizeof answer);
 }
 
@@ -81,28 +84,28 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool begin(struct asker *asker, struct name_question *question, unsigned seconds, names_become *become, void *context)
+static bool begin(struct asker *child, struct name_question *question, unsigned seconds, const struct names_asker *asker)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return false;
     pid_t pid = fork();
     if (pid == 0)
-        ask(question->name, ends[1], seconds, become, context);
+        ask(question->name, ends[1], seconds, asker);
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
         return false;
     }
-    *asker = (struct asker){ pid, ends[0], question };
+    *child = (struct asker){ pid, ends[0], question };
     return true;
 }
 
-static void end(struct asker *asker)
+static void end(struct asker *child, const struct names_asker *asker)
 {
-    kill(asker->pid, SIGKILL);
-    while (waitpid(asker->pid, NULL, 0) < 0 && errno == EINTR) { }
-    close(asker->pipe);
+    asker->end(asker->context, child->pid);
+    while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) { }
+    close(child->pipe);
 }
 
 /* Of the shape that it must have, be the child in whose hands it may. */
@@ -113,25 +116,25 @@ static bool is_answer(const struct answer *answer, ssize_t length)
     return answer->error ? answer->error < 0 : (answer->addr.family == ADDR_V4 || answer->addr.family == ADDR_V6) && !addr_is_unspecified(&answer->addr);
 }
 
-static void take(struct asker *asker)
+static void take(struct asker *child, const struct names_asker *asker)
 {
     struct answer answer;
-    struct name_question *q = asker->question;
-    ssize_t length = read(asker->pipe, &answer, sizeof answer);
+    struct name_question *q = child->question;
+    ssize_t length = read(child->pipe, &answer, sizeof answer);
     q->silent = false;
     q->error = is_answer(&answer, length) ? answer.error : EAI_FAIL;
     if (q->error == 0)
         q->addr = answer.addr;
-    end(asker);
+    end(child, asker);
 }
 
 /* Fills the free places; how many are in use then. */
-static size_t begin_more(struct asker *askers, size_t used, struct name_question **next, const struct name_question *last, unsigned seconds,
-                         names_become *become, void *context)
+static size_t begin_more(struct asker *children, size_t used, struct name_question **next, const struct name_question *last, unsigned seconds,
+                         const struct names_asker *asker)
 {
     while (used < AT_ONCE && *next < last) {
         struct name_question *q = (*next)++;
-        if (begin(&askers[used], q, seconds, become, context)) {
+        if (begin(&children[used], q, seconds, asker)) {
             used++;
             continue;
         }
@@ -141,26 +144,26 @@ static size_t begin_more(struct asker *askers, size_t used, struct name_question
     return used;
 }
 
-static size_t take_answers(struct asker *askers, size_t used, int64_t wait)
+static size_t take_answers(struct asker *children, size_t used, int64_t wait, const struct names_asker *asker)
 {
     struct pollfd watched[AT_ONCE];
     for (size_t i = 0; i < used; i++)
-        watched[i] = (struct pollfd){ .fd = askers[i].pipe, .events = POLLIN };
+        watched[i] = (struct pollfd){ .fd = children[i].pipe, .events = POLLIN };
     if (poll(watched, used, (int)wait) <= 0)
         return used;
     size_t left = 0;
     for (size_t i = 0; i < used; i++) {
         if (watched[i].revents)
-            take(&askers[i]);
+            take(&children[i], asker);
         else
-            askers[left++] = askers[i];
+            children[left++] = children[i];
     }
     return left;
 }
 
-void names_ask(struct name_question *questions, size_t count, unsigned seconds, names_become *become, void *context)
+void names_ask(struct name_question *questions, size_t count, unsigned seconds, const struct names_asker *asker)
 {
-    struct asker askers[AT_ONCE];
+    struct asker children[AT_ONCE];
     struct name_question *next = questions;
     int64_t until = now_ms() + (int64_t)seconds * 1000;
     size_t used = 0;
@@ -170,11 +173,11 @@ void names_ask(struct name_question *questions, size_t count, unsigned seconds, 
         questions[i].silent = true;
     }
     for (int64_t left = until - now_ms(); left > 0; left = until - now_ms()) {
-        used = begin_more(askers, used, &next, questions + count, seconds, become, context);
+        used = begin_more(children, used, &next, questions + count, seconds, asker);
         if (used == 0)
             break;
-        used = take_answers(askers, used, left);
+        used = take_answers(children, used, left, asker);
     }
     while (used > 0)
-        end(&askers[--used]);
+        end(&children[--used], asker);
 }

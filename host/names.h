@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 
@@ -18,13 +19,18 @@ struct name_question {
     bool silent;               /* no answer came within the time */
 };
 
-/*
- * Called in each process that is to ask, before it does: it gives up what it may, closes all but the standard streams (its
- * answer goes to standard output) and forgets secrets. False: it must not ask.
- */
-typedef bool names_become(void *context);
+struct names_asker {
+    /*
+     * In each process that is to ask, before it does: it gives up what it may, closes all but the standard streams (its answer
+     * goes to standard output) and forgets secrets. False: it must not ask.
+     */
+    bool (*become)(void *context);
+    /* In the caller: ends that process, which may be another user's by now. */
+    void (*end)(void *context, pid_t process);
+    void *context;
+};
 
-/* IPv4 first: that is what the headends speak. Returns after `seconds` at the latest. `become` may be NULL. */
-void names_ask(struct name_question *questions, size_t count, unsigned seconds, names_become *become, void *context);
+/* IPv4 first: that is what the headends speak. Returns after `seconds` at the latest. */
+void names_ask(struct name_question *questions, size_t count, unsigned seconds, const struct names_asker *asker);
 
 #endif

@@ -13,11 +13,17 @@ headends_start
 cpe_files
 units=/etc/systemd/system
 
+# A setting that the daemon warns of, if the unit lets it look. None of those that systemd-sysctl puts right in here.
+on cpe sh -c 'echo 1 >/proc/sys/net/ipv4/conf/ens3/accept_redirects'
+
 # Into the copies of /usr and /etc that the lab throws away.
 must "make install" make -C "$LAB_TOP" -o build/minicpe install
 install -d "$units/minicpe.service.d" /etc/minicpe
 install -m 600 "$cpe_conf" /etc/minicpe/tunnels.conf
 install -m 600 "$cpe_secrets" /etc/minicpe/tunnels.secrets
+# One by name: who asks for it has to come and go with what the unit leaves, which is no CAP_KILL.
+echo "${headend_ip[1]} headend1.example" >>/etc/hosts
+sed -i "s/^ *right=${headend_ip[1]}\$/     right=headend1.example\n     rightid=${headend_ip[1]}/" /etc/minicpe/tunnels.conf
 cat >"$units/minicpe.service.d/route.conf" <<-EOT
 	[Service]
 	ExecStartPost=/usr/sbin/ip route replace $right_net nexthop dev vti01 nexthop dev vti02
@@ -91,6 +97,8 @@ sleep 1
 check_same "a reload without a change leaves the SAs alone" "$spis" "$(spi_now)"
 in_service journalctl --no-pager -u minicpe -o short-monotonic >"$LAB_LOG/journal.txt" 2>&1 || true
 if grep -q 'oracle-tunnel-1' "$LAB_LOG/journal.txt"; then ok "the journal has the tunnels' lines"; else not_ok "the journal lacks the tunnels: $(tail -n 3 "$LAB_LOG/journal.txt")"; fi
+if grep -q 'oracle-tunnel-1: headend1.example is' "$LAB_LOG/journal.txt"; then ok "a name was looked up"; else not_ok "no name was looked up"; fi
+if grep -q 'net.ipv4.conf.ens3.accept_redirects is 1' "$LAB_LOG/journal.txt"; then ok "it tells of the host's settings"; else not_ok "it tells nothing of the host's settings"; fi
 if grep -qF -e "${psk[1]}" -e "${psk[2]}" "$LAB_LOG/journal.txt"; then not_ok "the journal has a secret"; else ok "no secret in the journal"; fi
 
 check "systemctl stop" in_service systemctl stop minicpe

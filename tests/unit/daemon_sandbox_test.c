@@ -304,31 +304,6 @@ static void a_kernel_without_filters(void **state)
     assert_int_equal(run_child(enter_without_filters), 0);
 }
 
-/* Started with some of its standard streams closed, no socket of ours gets their numbers, to which lines of the log go. */
-static void without_standard_streams(void)
-{
-    struct stat status, null;
-    close(STDIN_FILENO);
-    close(STDOUT_FILENO);
-    close(STDERR_FILENO);
-    int extra = fcntl(open("/dev/zero", O_RDWR), F_DUPFD, 700);
-    close(STDIN_FILENO);
-    drop_descriptors();
-    if (stat("/dev/null", &null) < 0 || fcntl(extra, F_GETFD) >= 0)
-        _exit(2);
-    for (int fd = 0; fd < 3; fd++)
-        if (fstat(fd, &status) < 0 || status.st_rdev != null.st_rdev)
-            _exit(3);
-    if (socket(AF_UNIX, SOCK_STREAM, 0) != 3)
-        _exit(4);
-}
-
-static void standard_streams_are_there(void **state)
-{
-    (void)state;
-    assert_int_equal(run_child(without_standard_streams), 0);
-}
-
 static char root_folder[64];
 
 static void become_nobody(void)
@@ -428,7 +403,7 @@ int main(void)
         cmocka_unit_test(forbidden_calls_end_it), cmocka_unit_test(abort_looks_like_abort),
         cmocka_unit_test(the_privileged_process_speaks_netlink_alone), cmocka_unit_test(files_out_of_reach),
         cmocka_unit_test(the_engine_can_work), cmocka_unit_test(stopped_and_continued),      cmocka_unit_test(privileges_are_gone),
-        cmocka_unit_test(a_kernel_without_filters), cmocka_unit_test(standard_streams_are_there), cmocka_unit_test(lists_need_memory),
+        cmocka_unit_test(a_kernel_without_filters), cmocka_unit_test(lists_need_memory),
     };
     return cmocka_run_group_tests_name("what a confined process may do", tests, prepare, NULL);
 }

@@ -128,14 +128,21 @@ static size_t descriptors(void)
     return count;
 }
 
-/* And no child and no descriptor is left. */
-static void ask_all(struct name_question *questions, size_t count, names_become *become, void *context)
+static void kill_it(void *context, pid_t process)
 {
+    (void)context;
+    kill(process, SIGKILL);
+}
+
+/* And no child and no descriptor is left. */
+static void ask_all(struct name_question *questions, size_t count, bool (*become)(void *context), void *context)
+{
+    const struct names_asker asker = { become, kill_it, context };
     struct timespec from, to;
     size_t before = descriptors();
     pid_t others[2];
     clock_gettime(CLOCK_MONOTONIC, &from);
-    names_ask(questions, count, LIMIT, become, context);
+    names_ask(questions, count, LIMIT, &asker);
     clock_gettime(CLOCK_MONOTONIC, &to);
     asked_for = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
     assert_int_equal(descriptors(), before);
@@ -227,7 +234,7 @@ static void an_answer_is_believed_in_its_shape_alone(void **state)
 static void who_dies_has_no_answer(void **state)
 {
     (void)state;
-    names_become *const kinds[] = { end_itself, refuse };
+    bool (*const kinds[])(void *context) = { end_itself, refuse };
     for (size_t i = 0; i < 2; i++) {
         struct name_question q = { .name = "good.test." };
         ask_all(&q, 1, kinds[i], NULL);
