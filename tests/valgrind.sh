@@ -27,6 +27,7 @@ one() { # PROGRAM
 	local name text
 	name=$(basename "$1")
 	text=$out/$name.txt
+	rm -f "$text".* # of a run before, which may have failed
 	# cmocka's child processes end with _exit, so that what they inherited is not theirs to give back.
 	if ! valgrind --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite --track-fds=yes \
 		--log-file="$text.%p" --child-silent-after-fork=yes "$1" >"$text" 2>&1; then
