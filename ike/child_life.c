@@ -9,6 +9,22 @@
 
 enum { HELD_MOST = TUNNEL_CHILDREN_MAX - 2, LINGER_SECONDS = 10, STRAGGLER_SECONDS = 2, QUIET_SECONDS = 28 };
 
+/* The oldest of those left by an engine before, of the direction that has more of them: the youngest carry the traffic. */
+static struct child *surplus(struct tunnel *tunnel)
+{
+    struct child *oldest[2] = { NULL, NULL };
+    unsigned count[2] = { 0, 0 };
+    for (size_t i = 0; i < TUNNEL_CHILDREN_MAX; i++) {
+        struct child *c = &tunnel->child[i];
+        if (c->state != CHILD_UP || !c->held)
+            continue;
+        count[c->out_there]++;
+        if (!oldest[c->out_there] || c->serial < oldest[c->out_there]->serial)
+            oldest[c->out_there] = c;
+    }
+    return oldest[count[1] > count[0]];
+}
+
 static void remove_held(struct ike *ike, const struct tunnel *tunnel, const struct dp_event *event)
 {
     struct dp_request *r = output_request(ike, DP_SA_REMOVE, tunnel->index);
@@ -25,7 +41,10 @@ static void take_held(struct ike *ike, struct tunnel *tunnel, const struct dp_ev
     unsigned held = 0;
     for (size_t i = 0; i < TUNNEL_CHILDREN_MAX; i++)
         held += tunnel->child[i].state != CHILD_FREE;
-    struct child *c = held < HELD_MOST ? child_new(ike, tunnel) : NULL;
+    struct child *before = held < HELD_MOST ? NULL : surplus(tunnel);
+    if (before)
+        child_remove(ike, tunnel, before);
+    struct child *c = before || held < HELD_MOST ? child_new(ike, tunnel) : NULL;
     if (!c) {
         remove_held(ike, tunnel, event);
         return;

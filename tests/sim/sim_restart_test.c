@@ -377,6 +377,32 @@ static void test_mapping_forgotten_midway(void **state)
     }
 }
 
+/* However many pairs were made in a row just before an engine died: those that carry traffic are not taken for lack of a place. */
+static void test_dies_after_renewals(void **state)
+{
+    (void)state;
+    for (unsigned renewals = 0; renewals < 8; renewals++) {
+        struct options o = { .common = ECP };
+        struct world *w = world_new(&o);
+        snprintf(w->what, sizeof w->what, "an engine dies after %u new pairs in a row", renewals);
+        world_settle(w, MONO_S(60));
+        for (unsigned i = 0; i < renewals; i++) {
+            struct ike *ike = w->ends[NEAR].ike;
+            ike->now = w->now;
+            child_renew(child_current(&ike->tunnels[0]));
+            peer_drive(ike, &ike->peers[0]);
+            world_drain(w, NEAR);
+            world_run(w, MONO_MS(1700));
+        }
+        flow_count_from_now(w);
+        world_kill(w, NEAR, true);
+        world_start(w, NEAR);
+        world_run(w, MONO_S(21));
+        world_check(w, flow_lost(w) == 0 && world_up(w));
+        world_free(w);
+    }
+}
+
 /* An engine that was taken over leaves as many SAs as it may, with any SPI; the next one brings the tunnel up all the same. */
 static void test_places_taken_by_one_before(void **state)
 {
@@ -405,7 +431,7 @@ static void test_places_taken_by_one_before(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places_taken_by_one_before),
+        cmocka_unit_test(test_places_taken_by_one_before), cmocka_unit_test(test_dies_after_renewals),
         cmocka_unit_test(test_every_boundary),
         cmocka_unit_test(test_restart_when_up),
         cmocka_unit_test(test_takeover),
