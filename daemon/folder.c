@@ -61,6 +61,11 @@ static int make(const char *path, char error[FOLDER_ERROR_MAX])
     return make_one(path, 0755, error) < 0 || make_one(empty, 0555, error) < 0 ? -1 : 0;
 }
 
+static void put_lock(const char *path, char *out, size_t size)
+{
+    snprintf(out, size, "%s/lock", path);
+}
+
 static struct sockaddr_un address_of(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -85,15 +90,20 @@ static int say_alive(const struct sockaddr_un *address, char error[FOLDER_ERROR_
     return -1;
 }
 
-/* Locked, and still what the path leads to: the one before may have taken it away. The descriptor, -1 with EWOULDBLOCK or another cause. */
-static int lock(const char *path)
+/*
+ * Locked, and still what the path leads to: the one before may have taken it away. A file of its own that only root may open,
+ * since who may read the folder might lock that. The descriptor, -1 with EWOULDBLOCK or another cause.
+ */
+static int lock(const char *folder)
 {
     struct stat mine, there;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    char path[FOLDER_PATH_MAX];
+    put_lock(folder, path, sizeof path);
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (locked && fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+    if (locked && fstat(fd, &mine) == 0 && lstat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
         return fd;
     int kept = locked ? ENOENT : errno;
     close(fd);
@@ -111,7 +121,7 @@ int folder_take(const char *path, char error[FOLDER_ERROR_MAX])
         if (fd >= 0)
             return fd;
         if (errno != EWOULDBLOCK && errno != ENOENT)
-            return failed(error, path, "cannot lock this folder");
+            return failed(error, path, "cannot lock the file `lock` in this folder");
         if (errno == EWOULDBLOCK && is_alive(&address))
             return say_alive(&address, error);
         if (waited >= TAKE_LIMIT_MS) {
@@ -154,10 +164,12 @@ int folder_listen(const char *path, gid_t group, char error[FOLDER_ERROR_MAX])
 
 void folder_remove(const char *path)
 {
-    char empty[FOLDER_PATH_MAX];
+    char empty[FOLDER_PATH_MAX], taken[FOLDER_PATH_MAX];
     struct sockaddr_un address = address_of(path);
     unlink(address.sun_path);
     folder_put_empty(path, empty, sizeof empty);
+    put_lock(path, taken, sizeof taken);
     rmdir(empty);
+    unlink(taken); /* a successor that waits for it makes another: then the folder is no longer empty, and stays */
     rmdir(path);
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -218,6 +219,29 @@ static int take_as_successor(void)
     return result;
 }
 
+/* Anybody may open the folder. Whoever locks it keeps nobody from starting. */
+static void a_folder_is_not_anybodys(void **state)
+{
+    (void)scene_of(state);
+    char error[FOLDER_ERROR_MAX], path[FOLDER_PATH_MAX];
+    snprintf(successor_folder, sizeof successor_folder, "/tmp/minicpe-folder-test.%d", (int)getpid());
+    int first = folder_take(successor_folder, error);
+    assert_true(first >= 0);
+    close(first);
+    snprintf(path, sizeof path, "%s/lock", successor_folder);
+    assert_int_equal(seteuid(65534), 0);
+    int folder = open(successor_folder, O_RDONLY | O_DIRECTORY), file = open(path, O_RDONLY);
+    assert_int_equal(seteuid(0), 0);
+    assert_true(folder >= 0 && file < 0);
+    assert_int_equal(flock(folder, LOCK_EX | LOCK_NB), 0);
+    int second = folder_take(successor_folder, error);
+    assert_true(second >= 0);
+    close(second);
+    close(folder);
+    folder_remove(successor_folder);
+    assert_int_equal(access(successor_folder, F_OK), -1);
+}
+
 /* One that ends, one that was killed with a child that lives on, and one that neither answers nor goes. */
 static void a_folder_has_one_owner(void **state)
 {
@@ -254,7 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_and_one),   TEST(wrong_lengths_end_it), TEST(wrong_headers_are_told),   TEST(only_root_changes),
         TEST(slow_and_gone), TEST(too_many), TEST(one_user_beside_others),             TEST(counters_that_never_come), TEST(a_living_daemon_is_not_replaced),
-        TEST(a_folder_has_one_owner),
+        TEST(a_folder_has_one_owner), TEST(a_folder_is_not_anybodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
