@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 64, NAME_MAX_LENGTH = 255 };
+enum { AT_ONCE = 64, NAME_MAX_LENGTH = 255, PAUSE_US = 50000 };
 
 struct answer {
     int error;
@@ -134,12 +134,11 @@ static size_t begin_more(struct asker *children, size_t used, struct name_questi
 {
     while (used < AT_ONCE && *next < last) {
         struct name_question *q = (*next)++;
-        if (begin(&children[used], q, seconds, asker)) {
-            used++;
-            continue;
+        if (!begin(&children[used], q, seconds, asker)) {
+            --*next; /* there may be room for another process when one has ended */
+            break;
         }
-        q->error = EAI_MEMORY;
-        q->silent = false;
+        used++;
     }
     return used;
 }
@@ -149,7 +148,7 @@ static size_t take_answers(struct asker *children, size_t used, int64_t wait, co
     struct pollfd watched[AT_ONCE];
     for (size_t i = 0; i < used; i++)
         watched[i] = (struct pollfd){ .fd = children[i].pipe, .events = POLLIN };
-    if (poll(watched, used, (int)wait) <= 0)
+    if (used == 0 || poll(watched, used, (int)wait) <= 0)
         return used;
     size_t left = 0;
     for (size_t i = 0; i < used; i++) {
@@ -174,8 +173,10 @@ void names_ask(struct name_question *questions, size_t count, unsigned seconds, 
     }
     for (int64_t left = until - now_ms(); left > 0; left = until - now_ms()) {
         used = begin_more(children, used, &next, questions + count, seconds, asker);
-        if (used == 0)
+        if (used == 0 && next == questions + count)
             break;
+        if (used == 0)
+            usleep(PAUSE_US);
         used = take_answers(children, used, left, asker);
     }
     while (used > 0)

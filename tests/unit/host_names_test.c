@@ -13,6 +13,7 @@
 #include <resolv.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -190,6 +191,41 @@ static void many_names(void **state)
         assert_int_equal(q[i].addr.family, ADDR_V4);
 }
 
+/* As the daemon's children do. */
+static bool close_and_ask_ours(void *context)
+{
+    for (int fd = 3; fd < 64; fd++)
+        close(fd);
+    return ask_ours(context);
+}
+
+/* Not so many processes as there are names: one after the other, then. */
+static void few_processes(void **state)
+{
+    (void)state;
+    static char names[MANY][16];
+    static struct name_question q[MANY];
+    pid_t child = fork();
+    if (child == 0) {
+        unsigned found = 0;
+        const struct names_asker asker = { close_and_ask_ours, kill_it, NULL };
+        const struct rlimit few = { 40, 40 }; /* of descriptors, two for a process that asks */
+        for (size_t i = 0; i < MANY; i++) {
+            snprintf(names[i], sizeof names[i], "good%zu.test.", i);
+            q[i].name = names[i];
+        }
+        if (setrlimit(RLIMIT_NOFILE, &few) < 0)
+            _exit(2);
+        names_ask(q, MANY, 10 * LIMIT, &asker);
+        for (size_t i = 0; i < MANY; i++)
+            found += q[i].addr.family == ADDR_V4;
+        _exit(found == MANY ? 0 : 3);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 /* ---- children in somebody else's hands ---- */
 
 static bool say(void *context)
@@ -245,7 +281,7 @@ static void who_dies_has_no_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_answered), cmocka_unit_test(silence_has_an_end), cmocka_unit_test(many_names),
+        cmocka_unit_test(what_is_answered), cmocka_unit_test(silence_has_an_end), cmocka_unit_test(many_names), cmocka_unit_test(few_processes),
         cmocka_unit_test(an_answer_is_believed_in_its_shape_alone), cmocka_unit_test(who_dies_has_no_answer),
     };
     return cmocka_run_group_tests_name("host: names", tests, begin, end);
