@@ -238,8 +238,10 @@ int logsink_connect(const char *path)
 static void reopen_stderr(void)
 {
     int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return; /* a pipe without a reader fails at once anyway */
+    if (fd < 0) { /* no /proc, or a pipe that has no reader yet: then it is everybody's flag after all */
+        (void)fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
+        return;
+    }
     dup2(fd, STDERR_FILENO);
     close(fd);
 }
