@@ -5,7 +5,7 @@
 void dp_quota_begin(struct dp_quota *quota, struct mono now)
 {
     *quota = (struct dp_quota){ .at = now, .changes = DP_CHANGES_BURST, .refusals = DP_REFUSALS_BURST, .reloads = DP_RELOADS_BURST,
-                                .levels = DP_LEVELS_BURST, .alives = DP_ALIVES_BURST };
+                                .levels = DP_LEVELS_BURST };
 }
 
 static uint32_t refilled(uint32_t level, int64_t seconds, int64_t rate, uint32_t burst)
@@ -24,7 +24,6 @@ static void refill(struct dp_quota *quota, struct mono now)
     quota->refusals = refilled(quota->refusals, seconds, DP_REFUSALS_A_SECOND, DP_REFUSALS_BURST);
     quota->reloads = refilled(quota->reloads, seconds, DP_RELOADS_A_SECOND, DP_RELOADS_BURST);
     quota->levels = refilled(quota->levels, seconds, DP_LEVELS_A_SECOND, DP_LEVELS_BURST);
-    quota->alives = refilled(quota->alives, seconds, DP_ALIVES_A_SECOND, DP_ALIVES_BURST);
     quota->at = now;
 }
 
@@ -41,8 +40,6 @@ bool dp_quota_take(struct dp_quota *quota, struct mono now, const struct dp_requ
     refill(quota, now);
     if (verdict == DP_REFUSED || verdict == DP_FORGED)
         return take(&quota->refusals);
-    if (verdict == DP_PERMITTED && request->type == DP_TUNNEL_ALIVE && !take(&quota->alives))
-        return false;
     return (verdict == DP_PERMITTED && request->type == DP_SA_QUERY) || take(&quota->changes);
 }
 

@@ -15,13 +15,11 @@ enum {
     DP_RELOADS_A_SECOND = 1,
     DP_LEVELS_BURST = 10,      /* of the log: each is a word to the supervisor, too, whose channel is not to be filled */
     DP_LEVELS_A_SECOND = 5,
-    DP_ALIVES_BURST = 4096,    /* all tunnels of a full configuration, some times over */
-    DP_ALIVES_A_SECOND = 64,   /* each may change links and routes, of which every routing program hears */
 };
 
 struct dp_quota {
     struct mono at;
-    uint32_t changes, refusals, reloads, levels, alives; /* left */
+    uint32_t changes, refusals, reloads, levels; /* left */
 };
 
 void dp_quota_begin(struct dp_quota *quota, struct mono now); /* a new engine */
