@@ -47,10 +47,8 @@ static void remember(struct isakmp_sa *sa, uint32_t message_id, bool probe)
         quick_message_id_remember(sa, message_id);
 }
 
-static bool is_last_word(const struct info *info)
-{
-    return info->payload == IANA_PAYLOAD_DELETE && info->protocol == IANA_PROTOCOL_ISAKMP;
-}
+/* What ends something is said under an SA that is worn out, too, which goes the next moment: nothing can be sent back under it. */
+static bool is_last_word(const struct info *info) { return info->payload == IANA_PAYLOAD_DELETE; }
 
 /* HDR*, HASH(1), N or D under keys that exist; one way, never repeated. */
 static void send_info(struct ike *ike, struct isakmp_sa *sa, const struct info *info)
