@@ -53,6 +53,9 @@ static bool ports_fit(const struct question *q)
 static bool move_in_place(const struct question *q)
 {
     const struct dp_request *r = q->request;
+    const struct dp_sa *held = dp_held_find(q->scene->held, &r->name);
+    if (held && held->local.port == 0)
+        return false;
     return addr_equal(&r->to_local.addr, &r->name.local.addr) && addr_equal(&r->to_remote.addr, &r->name.remote.addr) &&
            in_udp(r->to_local.port, r->to_remote.port);
 }

@@ -163,6 +163,11 @@ static void moves_change_ports_alone(void **state)
     expect(DP_FORGED, "only the ports");
     begin(DP_SA_MOVE)->to_local.port = 53;
     expect(DP_FORGED, "only the ports");
+    struct dp_sa plain = good_sa();
+    plain.local.port = plain.remote.port = 0;
+    assert_true(dp_held_add(&held, &plain));
+    begin(DP_SA_MOVE); /* into UDP, which encapsulation= may not allow */
+    expect(DP_FORGED, "only the ports");
 }
 
 static void what_bad_timing_explains(void **state)
